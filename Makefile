@@ -1,0 +1,37 @@
+# Two commands do everything on a bare machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.plusone-installed
+# Every pip call goes through the constraints, so that nothing can bring in another torch.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
+# One torch thread for each of the two test workers.
+THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: env demo test clean
+
+env: $(STAMP)
+
+# torch comes first: with it in place, no other package's range can choose a different build.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --quiet torch
+	$(PIP) --quiet --editable ".[zoo,demo,dev]"
+	touch $@
+
+demo: $(STAMP)
+	@mkdir -p out
+	$(BIN)/plusone scan examples/digits.py:plain --html out/plain.html --json out/plain.json --fail-on never
+	$(BIN)/plusone scan examples/digits.py:residual --html out/residual.html --json out/residual.json --fail-on never
+	$(BIN)/plusone diff out/plain.json out/residual.json
+	@echo "Reports: out/plain.html out/residual.html"
+
+test: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(THREADS) $(BIN)/pytest -n 2
+
+clean:
+	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,378 @@
+"""What a scan costs, as ratios to one forward+backward (f+b) of the same model on the same batch.
+
+    python benchmarks/scan.py [--rounds 5] [--only resnet50,gpt2] [--markdown docs/speed.md]
+
+One thread, CPU time of this process, interleaved: each round times one f+b and then each stage,
+and the ratio is that of the medians over rounds. Peak memory is measured in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import plusone
+from plusone.capture.eager import batch_size, record
+from plusone.capture.sandbox import sandbox
+from plusone.graph.path_graph import PathGraph
+from plusone.graph.pathlaw import path_law
+from plusone.graph.skipgraph import find_skips
+from plusone.probe.endtoend import DensityConfig, end_to_end_density
+from plusone.probe.jacobians import SpectraRequest, measure_blocks
+from plusone.probe.linearise import linearise
+from plusone.probe.moments import mean_square
+from plusone.probe.signal import SignalObserver
+from plusone.records import ScanConfig
+from plusone.scan import map_subject
+from plusone.target.subject import Subject
+
+Call = tuple[nn.Module, tuple[torch.Tensor, ...], dict[str, object]]
+
+
+class _Basic(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride != 1:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(out + self.shortcut(x))
+
+
+def resnet20() -> Call:
+    """He et al. 2016's ResNet-20 for CIFAR-10, batch 8."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, 1, 1), nn.BatchNorm2d(16), nn.ReLU()]
+    width = 16
+    for stage in range(3):
+        for k in range(3):
+            outputs = 16 * 2**stage
+            layers.append(_Basic(width, outputs, 2 if stage and not k else 1))
+            width = outputs
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
+    return nn.Sequential(*layers, *head), (torch.randn(8, 3, 32, 32),), {}
+
+
+def resnet50() -> Call:
+    """timm's ResNet-50, batch 4 of 64 x 64."""
+    from plusone.target.torchvision import make_importable
+
+    make_importable()
+    import timm
+
+    return timm.create_model("resnet50"), (torch.randn(4, 3, 64, 64),), {}
+
+
+def gpt2() -> Call:
+    """Hugging Face's GPT-2 small (12 layers, width 768), batch 4 of 64 tokens."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=5000, bos_token_id=1, eos_token_id=1))
+    return model, (), {"input_ids": torch.randint(0, 5000, (4, 64)), "use_cache": False}
+
+
+MODELS: dict[str, Callable[[], Call]] = {
+    "resnet20": resnet20,
+    "resnet50": resnet50,
+    "gpt2": gpt2,
+}
+
+
+def stages(call: Call) -> dict[str, Callable[[], object]]:
+    """The stages to time, by name; each does its whole work anew."""
+    model, args, kwargs = call
+    batch = batch_size(args, kwargs)
+    silent: Callable[[str, float], None] = lambda stage, share: None
+    with sandbox(model) as box:
+        observer = SignalObserver(batch)
+        first = record(model, args, kwargs, box=box, observe=observer)
+        graph = find_skips(first.trace)
+        assert graph.first is not None
+        assert graph.last is not None
+        request = SpectraRequest(
+            model=model,
+            args=args,
+            kwargs=kwargs,
+            trace=first.trace,
+            graph=graph,
+            statistics=observer.statistics(first.trace),
+            squares=tuple(mean_square(t, batch) for t in first.outputs),
+        )
+    del first
+
+    def linear(samples: int, box: object) -> object:
+        return linearise(
+            model,
+            args,
+            kwargs,
+            box=box,
+            trace=request.trace,
+            statistics=request.statistics,  # type: ignore[arg-type]
+            samples=samples,
+            probe=(graph.first, graph.last),
+            squares=request.squares,  # type: ignore[arg-type]
+        )
+
+    def recorded() -> object:
+        with sandbox(model) as box:
+            return record(model, args, kwargs, box=box)
+
+    def classified() -> object:
+        with sandbox(model) as box:
+            return find_skips(record(model, args, kwargs, box=box).trace)
+
+    def blocks(samples: int) -> Callable[[], object]:
+        def run() -> object:
+            with sandbox(model) as box:
+                line = linear(samples, box)
+                generator = torch.Generator().manual_seed(0)
+                return measure_blocks(line, graph, generator, ScanConfig(), silent)  # type: ignore[arg-type]
+
+        return run
+
+    def whole_net(samples: int) -> Callable[[], object]:
+        def run() -> object:
+            with sandbox(model) as box:
+                line = linear(samples, box)
+                return end_to_end_density(
+                    line.place(graph.first),  # type: ignore[attr-defined]
+                    target=line.place(graph.last),  # type: ignore[attr-defined]
+                    batch=line.batch,  # type: ignore[attr-defined]
+                    generator=torch.Generator().manual_seed(0),
+                    config=DensityConfig(),
+                )
+
+        return run
+
+    def scanned(**options: object) -> Callable[[], object]:
+        inputs = args or kwargs
+        return lambda: plusone.scan(model, inputs, **options)
+
+    few = ScanConfig().samples
+    return {
+        "f+b": lambda: _forward_backward(call),
+        "forward": lambda: model(*args, **kwargs),
+        "capture with owners": recorded,
+        "capture and skip classes": classified,
+        "profile of all blocks (forward, backward, structure)": scanned(quick=True, timed=False),
+        "quick scan": scanned(quick=True),
+        f"spectra of all blocks, F and whole, {few} samples": blocks(few),
+        "spectra of all blocks, F and whole, whole batch": blocks(batch or few),
+        f"end-to-end density, {few} samples": whole_net(few),
+        "end-to-end density, whole batch": whole_net(batch or few),
+        "whole scan": scanned(),
+    }
+
+
+def _forward_backward(call: Call) -> None:
+    model, args, kwargs = call
+    result = model(*args, **kwargs)
+    output = result if isinstance(result, torch.Tensor) else result.logits
+    torch.autograd.grad(output.sum(), list(model.parameters()), allow_unused=True)
+
+
+def time_stages(call: Call, rounds: int) -> dict[str, float]:
+    """Median CPU seconds of each stage over interleaved rounds, after one warm-up each."""
+    found: dict[str, list[float]] = {}
+    table = stages(call)
+    for round_ in range(rounds + 1):
+        for name, stage in table.items():
+            gc.collect()
+            start = time.process_time()
+            stage()
+            if round_:
+                found.setdefault(name, []).append(time.process_time() - start)
+    return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+
+class _Residual(nn.Module):
+    def __init__(self, depth: int, width: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = x + torch.relu(block(x))
+        return x
+
+
+def depth_ratio(rounds: int) -> tuple[float, float]:
+    """Seconds of a whole scan of 1,000 blocks over that of 100 of the same width; quick too."""
+    nets = [_Residual(depth, 64) for depth in (100, 1000)]
+    x = torch.randn(16, 64)
+    ratios = []
+    for quick in (False, True):
+        seconds: list[list[float]] = [[], []]
+        for round_ in range(rounds + 1):
+            for net, column in zip(nets, seconds, strict=True):
+                start = time.process_time()
+                plusone.scan(net, x, quick=quick, timed=False)
+                if round_:
+                    column.append(time.process_time() - start)
+        ratios.append(statistics.median(seconds[1]) / statistics.median(seconds[0]))
+    return ratios[0], ratios[1]
+
+
+def path_law_seconds(rounds: int) -> tuple[float, float]:
+    """Seconds of the law of 10,000 residual blocks, and its largest error against the binomial."""
+    n = 10_000
+    source = np.repeat(np.arange(n), 2)
+    graph = PathGraph(
+        num_nodes=n + 1,
+        source=source,
+        target=source + 1,
+        length=np.tile([0, 1], n),
+        inputs=(0,),
+        outputs=(n,),
+    )
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        law = path_law(graph)
+        seconds.append(time.perf_counter() - start)
+    from math import comb
+
+    total = 2**n
+    shares = 10.0 ** (np.asarray(law.log10_counts) - law.log10_count)
+    exact = [comb(n, k) * 10**30 // total / 1e30 for k in range(0, n + 1, 97)]
+    return statistics.median(seconds), float(np.abs(shares[::97] - exact).max())
+
+
+def llama_seconds() -> tuple[float, int, float]:
+    """Seconds to map a 70-billion-parameter Llama on the meta device; blocks; billions."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        hidden_size=8192,
+        intermediate_size=28672,
+        num_hidden_layers=80,
+        num_attention_heads=64,
+        num_key_value_heads=8,
+        vocab_size=128256,
+    )
+    with torch.device("meta"):
+        model = LlamaForCausalLM(config)
+        tokens = torch.zeros(1, 2048, dtype=torch.long)
+    inputs = {"input_ids": tokens, "use_cache": False}
+    subject = Subject(name="llama-70b", model=model, kwargs=inputs)
+    start = time.perf_counter()
+    report = map_subject(subject, ScanConfig())
+    seconds = time.perf_counter() - start
+    return seconds, report.structure.num_blocks, report.structure.num_parameters / 1e9
+
+
+_MEMORY = """
+import resource, sys, torch
+sys.path.insert(0, {folder!r})
+torch.set_num_threads(1)
+import scan as benchmark, plusone
+call = benchmark.MODELS[{name!r}]()
+model, args, kwargs = call
+small = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten(), torch.nn.Linear(288, 8))
+benchmark._forward_backward((small, (torch.randn(2, 3, 8, 8),), {{}}))
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+if {scans}:
+    plusone.scan(model, args or kwargs)
+else:
+    benchmark._forward_backward(call)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base)
+"""
+
+
+def peak_megabytes(name: str, *, scans: bool) -> float:
+    """How far the resident memory rises above that before, in a fresh process."""
+    folder = str(Path(__file__).parent)
+    code = _MEMORY.format(folder=folder, name=name, scans=scans)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) / 1024
+
+
+def main() -> None:
+    """Run what was asked for and print (or write) the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default=",".join(MODELS))
+    parser.add_argument("--markdown", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    names = options.only.split(",")
+    columns = {name: time_stages(MODELS[name](), options.rounds) for name in names}
+    lines = _table(columns)
+    print("\n".join(lines), flush=True)
+    lines += ["", *_others(names, options.rounds)]
+    text = "\n".join(lines)
+    print(text)
+    if options.markdown:
+        options.markdown.write_text(_page(text))
+
+
+def _table(columns: dict[str, dict[str, float]]) -> list[str]:
+    names = list(columns)
+    lines = [
+        f"| stage, in f+b | {' | '.join(names)} |",
+        "|---|" + "---|" * len(names),
+        "| one f+b, ms | " + " | ".join(f"{1e3 * c['f+b']:.0f}" for c in columns.values()) + " |",
+    ]
+    for stage in next(iter(columns.values())):
+        if stage == "f+b":
+            continue
+        cells = [f"{c[stage] / c['f+b']:.2f}" if stage in c else "-" for c in columns.values()]
+        lines.append(f"| {stage} | {' | '.join(cells)} |")
+        if stage.startswith("capture"):
+            extra = [f"{(c[stage] - c['forward']) / c['f+b']:.3f}" for c in columns.values()]
+            lines.append(f"| ... beyond the forward | {' | '.join(extra)} |")
+    return lines
+
+
+def _others(names: list[str], rounds: int) -> list[str]:
+    lines = ["| other figures | measured |", "|---|---|"]
+    whole, quick = depth_ratio(min(rounds, 3))
+    lines.append(f"| 1,000 blocks against 100, width 64: whole scan | {whole:.1f} times |")
+    lines.append(f"| the same, quick scan | {quick:.1f} times |")
+    seconds, error = path_law_seconds(rounds)
+    lines.append(f"| path law of 10,000 blocks | {seconds:.2f} s, error {error:.0e} |")
+    took, blocks, billions = llama_seconds()
+    lines.append(f"| map of a Llama of {billions:.1f} billion, {blocks} blocks | {took:.1f} s |")
+    for name in names:
+        plain, scanned = (peak_megabytes(name, scans=s) for s in (False, True))
+        ratio = scanned / plain
+        lines.append(
+            f"| peak memory of a scan of {name} against one f+b | "
+            f"{scanned:.0f} MB / {plain:.0f} MB = {ratio:.2f} |"
+        )
+    return lines
+
+
+def _page(table: str) -> str:
+    return (
+        "# Speed\n\n"
+        "Written by `python benchmarks/scan.py --markdown docs/speed.md` "
+        f"on {date.today().isoformat()}, torch {torch.__version__}, one thread.\n\n"
+        "Ratios are of median CPU seconds over interleaved rounds, to one forward+backward (f+b) "
+        "with weight gradients of the same model on the same batch: ResNet-20 at 8 x 32 x 32, "
+        "ResNet-50 at 4 x 64 x 64, GPT-2 small at 4 x 64 tokens.\n\n" + table + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""Run a model once and record it: inputs made ready for gradients, outputs found, errors named."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.utils._pytree import tree_leaves, tree_map
+
+from plusone.capture.recorder import Observer, Recorder
+from plusone.capture.sandbox import Sandbox
+from plusone.capture.trace import Trace
+from plusone.errors import CaptureError
+
+# The entry of a dictionary-like output that the others are by-products of.
+_PRIMARY = ("logits", "last_hidden_state", "sample", "out", "prediction_logits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A trace with what is alive of its run: the outputs, and the leaves that take gradients.
+
+    `outputs` are in the order of `trace.outputs`; `input_edges` are the places in autograd's graph
+    of the inputs that take gradients, by operation; `loss` is the scalar that the model computed by
+    itself, if it did; `result` is what the model returned.
+    """
+
+    trace: Trace
+    outputs: tuple[torch.Tensor, ...]
+    leaves: tuple[torch.Tensor, ...]
+    input_edges: dict[int, GradientEdge]
+    loss: torch.Tensor | None
+    result: object
+
+
+def record(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    box: Sandbox | None = None,
+    observe: Observer | None = None,
+) -> Recording:
+    """The recording of one forward of `model`, which the caller keeps in a sandbox.
+
+    Floating-point inputs are replaced by copies that require grad; a model that refuses such
+    inputs (it calls `.numpy()`, say) is run with plain copies instead.
+
+    Raises:
+        CaptureError: the forward raised; the message names the module and the exception.
+    """
+    try:
+        return _record(model, args, kwargs, box, observe, wants_grad=True)
+    except _ForwardFailed as failed:
+        if "requires grad" not in str(failed.cause) and "requires_grad" not in str(failed.cause):
+            raise failed.as_error() from failed.cause
+    if box is not None:
+        box.restore_contents()
+        box.restore_random_state()
+    try:
+        return _record(model, args, kwargs, box, observe, wants_grad=False)
+    except _ForwardFailed as failed:
+        raise failed.as_error() from failed.cause
+
+
+class _ForwardFailed(Exception):
+    def __init__(self, cause: Exception, recorder: _WatchedRecorder) -> None:
+        self.cause = cause
+        self.where = recorder.failed_in
+        self.num_ops = len(recorder.ops)
+
+    def as_error(self) -> CaptureError:
+        what = " ".join(str(self.cause).split())
+        what = what if len(what) <= 300 else what[:297] + "..."
+        place = f"in module {self.where}" if self.where else "in the model's own forward"
+        return CaptureError(
+            f"the forward raised {type(self.cause).__name__} {place} after {self.num_ops} "
+            f"operations: {what or 'no message'}. Check that the inputs fit the model."
+        )
+
+
+class _WatchedRecorder(Recorder):
+    """A recorder that remembers the deepest module that an exception left first."""
+
+    failed_in: str | None = None
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        if self.failed_in is None and sys.exc_info()[0] is not None:
+            call = self.calls[self._stack[-1]]
+            self.failed_in = f"'{call.path}' ({call.cls})" if call.path else ""
+        super()._leave(module, args, output)
+
+
+def _record(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    box: Sandbox | None,
+    observe: Observer | None,
+    *,
+    wants_grad: bool,
+) -> Recording:
+    before_write = box.before_write if box is not None else None
+    recorder = _WatchedRecorder(model, before_write=before_write, observe=observe)
+    sources: list[torch.Tensor] = []
+    leaves: list[torch.Tensor] = []
+
+    def ready(tensor: torch.Tensor) -> torch.Tensor:
+        copy = tensor.detach().clone()
+        if wants_grad and (copy.is_floating_point() or copy.is_complex()):
+            leaves.append(copy.requires_grad_())
+            copy = copy.clone()  # a non-leaf, so that the model may write into it
+        sources.append(copy)
+        return copy
+
+    args, kwargs = _map_tensors(ready, args), _map_tensors(ready, kwargs)
+    inputs = tuple(recorder.add_input(t) for t in sources)
+    edges = {
+        number: get_gradient_edge(t)
+        for number, t in zip(inputs, sources, strict=True)
+        if t.requires_grad
+    }
+    try:
+        with recorder.owners(), recorder:
+            result = model(*args, **kwargs)
+    except Exception as cause:
+        raise _ForwardFailed(cause, recorder) from cause
+    tensors, loss = _outputs(result)
+    outputs = [(recorder.value_of(t), t) for t in tensors]
+    known = [(value, t) for value, t in outputs if value is not None]
+    trace = Trace(
+        ops=tuple(recorder.ops),
+        calls=tuple(recorder.calls),
+        parameters=tuple(recorder.parameters),
+        inputs=inputs,
+        outputs=tuple(value for value, _ in known),
+        batch=_batch_of(sources),
+        num_parameters=sum(p.numel() for p in model.parameters()),
+    )
+    kept = tuple(t for _, t in known)
+    return Recording(
+        trace=trace,
+        outputs=kept,
+        leaves=tuple(leaves),
+        input_edges=edges,
+        loss=loss,
+        result=result,
+    )
+
+
+def _map_tensors(function: Any, tree: Any) -> Any:
+    """`tree` with every tensor mapped, also inside objects with keys (PyG's Data, encodings)."""
+
+    def leaf(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return function(value)
+        if not isinstance(value, type) and hasattr(value, "keys") and hasattr(value, "__setitem__"):
+            copied = value.clone() if hasattr(value, "clone") else value.copy()
+            keys = copied.keys() if callable(copied.keys) else copied.keys
+            for key in list(keys):
+                if isinstance(copied[key], torch.Tensor):
+                    copied[key] = function(copied[key])
+            return copied
+        return value
+
+    return tree_map(leaf, tree)
+
+
+def batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
+    """The size of the leading dimension that all input tensors share, or None."""
+    found: list[torch.Tensor] = []
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        found.append(tensor)
+        return tensor
+
+    _map_tensors(note, (args, kwargs))
+    return _batch_of(found)
+
+
+def _batch_of(inputs: list[torch.Tensor]) -> int | None:
+    sizes = {t.shape[0] if t.dim() else None for t in inputs}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _outputs(result: object) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+    """The floating-point tensors to judge, and the loss if the model returned one by name."""
+    loss = None
+    chosen: object = result
+    if isinstance(result, Mapping):
+        found = result.get("loss")
+        loss = found if isinstance(found, torch.Tensor) and found.dim() == 0 else None
+        named = [result[k] for k in _PRIMARY if isinstance(result.get(k), torch.Tensor)]
+        chosen = named[:1] if named else {k: v for k, v in result.items() if k != "loss"}
+    leaves = [t for leaf in tree_leaves(chosen) for t in _leaf_tensors(leaf)]
+    return [t for t in leaves if t.is_floating_point() or t.is_complex()], loss
+
+
+def _leaf_tensors(leaf: object) -> list[torch.Tensor]:
+    if isinstance(leaf, torch.Tensor):
+        return [leaf]
+    with contextlib.suppress(TypeError):
+        return [t for t in vars(leaf).values() if isinstance(t, torch.Tensor)]
+    return []

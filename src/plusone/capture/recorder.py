@@ -1,0 +1,293 @@
+"""The recorder: every operation of one eager forward, below autograd, with its owner module.
+
+A `TorchDispatchMode` sees each ATen operation after autograd and autocast have done their part,
+whatever Python code led to it. A value is identified by its storage and its place in it, never
+by the identity of a Python object, which views lose. In-place operations make a new value, as
+functionalisation does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from plusone.capture.trace import Call, Op, ValueRef
+
+
+class Observer(Protocol):
+    """What reads activations while they are there: raw tensors, below autograd."""
+
+    def before(
+        self, name: str, values: Sequence[ValueRef], operands: Sequence[torch.Tensor]
+    ) -> None:
+        """Called before an operation with the recorded values that it reads."""
+
+    def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
+        """Called after operation `number` with what it made."""
+
+
+# The number that autograd gives to the next node; private, so its absence only loses the links.
+_next_sequence = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)
+_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+
+
+class _Schema(NamedTuple):
+    name: str
+    writes: bool
+    written: tuple[int | str, ...]
+
+
+class _Place:
+    """What is known of one storage: the value at each view of it, and the last full write."""
+
+    __slots__ = ("base", "ref", "views")
+
+    def __init__(self, ref: object) -> None:
+        self.ref = ref
+        self.base: ValueRef | None = None
+        self.views: dict[tuple[Any, ...], ValueRef] = {}
+
+
+class Recorder(TorchDispatchMode):
+    """Records the operations that run while it is active.
+
+    `before_write` is called with a tensor that the operation is about to change; `observe` sees
+    the operands and results of each operation that reads recorded values.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        before_write: Callable[[torch.Tensor], None] | None = None,
+        observe: Observer | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.ops: list[Op] = []
+        self.calls: list[Call] = [Call("", type(model).__name__, -1, 0, False)]
+        self.parameters: list[str] = []
+        self._stack = [0]
+        self._counts: dict[str, int] = {}
+        self._paths: dict[int, str] = {}
+        for path, module in model.named_modules():
+            self._paths.setdefault(id(module), path)
+        self._root = id(model)
+        self._storages: dict[int, _Place] = {}
+        self._params: dict[int, int] = {}
+        self._schemas: dict[Any, _Schema] = {}
+        self._before_write = before_write
+        self._observe = observe
+        for name, parameter in model.named_parameters():
+            self._params[self._cdata(parameter)] = len(self.parameters)
+            self.parameters.append(name)
+
+    def add_input(self, tensor: torch.Tensor) -> int:
+        """The number of a new source operation that stands for the input `tensor`."""
+        number = len(self.ops)
+        is_float = tensor.is_floating_point() or tensor.is_complex()
+        self.ops.append(
+            Op("input", (), (), 0, (tuple(tensor.shape),), (is_float,), -1, False, False)
+        )
+        self._make(tensor, (number, 0))
+        return number
+
+    def value_of(self, tensor: torch.Tensor) -> ValueRef | None:
+        """The recorded value that `tensor` holds now, or None."""
+        place = self._storages.get(self._cdata(tensor))
+        if place is None:
+            return None
+        return place.views.get(self._view(tensor), place.base)
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        schema = self._schemas.get(func)
+        if schema is None:
+            schema = self._schemas[func] = _read_schema(func)
+        operands = _tensors(args, kwargs)
+        parents, params, read = self._reads(operands)
+        if self._observe is not None and len(parents) > 1:
+            self._observe.before(schema.name, parents, read)
+        if schema.writes and self._before_write is not None:
+            for place in schema.written:
+                target = _argument(args, kwargs, place)
+                if isinstance(target, torch.Tensor):
+                    self._before_write(target)
+        sequence = _next_sequence() - 1
+        result = self._run(func, args, kwargs)
+        outputs = _tensors((result,) if not isinstance(result, tuple | list) else result, None)
+        if not outputs:
+            return result
+        number = len(self.ops)
+        partial = self._write(schema, operands, outputs, args, kwargs, number, parents)
+        self.ops.append(
+            Op(
+                schema.name,
+                tuple(parents),
+                tuple(params),
+                self._stack[-1],
+                tuple([tuple(t.shape) for t in outputs]),
+                tuple([t.is_floating_point() or t.is_complex() for t in outputs]),
+                sequence,
+                schema.writes,
+                partial,
+            )
+        )
+        if self._observe is not None and parents:
+            self._observe.after(number, schema.name, outputs)
+        return result
+
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
+            # A data-dependent question that the meta device cannot answer: take the plain branch.
+            return (args[0].dtype.is_floating_point and 0.0) or (
+                False if args[0].dtype is torch.bool else 0
+            )
+        return func(*args, **kwargs) if kwargs else func(*args)
+
+    def _reads(
+        self, operands: list[torch.Tensor]
+    ) -> tuple[list[ValueRef], list[int], list[torch.Tensor]]:
+        parents: list[ValueRef] = []
+        params: list[int] = []
+        read: list[torch.Tensor] = []
+        for tensor in operands:
+            key = self._cdata(tensor)
+            place = self._storages.get(key)
+            if place is not None:
+                value = place.views.get(self._view(tensor), place.base)
+                if value is not None:
+                    parents.append(value)
+                    read.append(tensor)
+            elif key in self._params:
+                params.append(self._params[key])
+        return parents, params, read
+
+    def _write(
+        self,
+        schema: _Schema,
+        operands: list[torch.Tensor],
+        outputs: list[torch.Tensor],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        number: int,
+        parents: list[ValueRef],
+    ) -> bool:
+        """Enter the outputs of operation `number`; returns whether it was a partial write."""
+        partial = False
+        for i, tensor in enumerate(outputs):
+            key = self._cdata(tensor)
+            place = self._storages.get(key)
+            if place is None:
+                if key not in self._params:
+                    self._make(tensor, (number, i))
+            elif schema.writes and any(tensor is operand for operand in operands):
+                if tensor.numel() * tensor.element_size() < _num_bytes(tensor):
+                    partial = True
+                    if place.base is not None and place.base not in parents:
+                        parents.append(place.base)
+                place.base = (number, i)
+                place.views = {self._view(tensor): (number, i)}
+            else:
+                # An alias of the same view (a detach, also autograd's own) is the same value.
+                place.views.setdefault(self._view(tensor), (number, i))
+        return partial
+
+    def _make(self, tensor: torch.Tensor, value: ValueRef) -> None:
+        try:
+            # A weak reference keeps the address from being used again, but frees the memory.
+            place = _Place(StorageWeakRef(tensor.untyped_storage()))
+        except (NotImplementedError, RuntimeError):
+            place = _Place(tensor)
+        place.base = value
+        place.views[self._view(tensor)] = value
+        self._storages[self._cdata(tensor)] = place
+
+    @staticmethod
+    def _cdata(tensor: torch.Tensor) -> int:
+        try:
+            return int(tensor.untyped_storage()._cdata)
+        except (NotImplementedError, RuntimeError):
+            return id(tensor)
+
+    @staticmethod
+    def _view(tensor: torch.Tensor) -> tuple[Any, ...]:
+        try:
+            return tensor.storage_offset(), tensor.shape, tensor.stride()
+        except (NotImplementedError, RuntimeError):
+            return ()
+
+    @contextmanager
+    def owners(self) -> Iterator[None]:
+        """A context in which calls of modules are entered as the owners of operations."""
+        before = register_module_forward_pre_hook(self._enter)
+        after = register_module_forward_hook(self._leave, always_call=True)
+        try:
+            yield
+        finally:
+            before.remove()
+            after.remove()
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        if id(module) == self._root and len(self._stack) == 1:
+            self._stack.append(0)
+            return
+        parent = self._stack[-1]
+        path = self._paths.get(id(module), self.calls[parent].path)
+        count = self._counts.get(path, 0)
+        self._counts[path] = count + 1
+        recurrent = self.calls[parent].is_recurrent or isinstance(module, _RECURRENT)
+        self._stack.append(len(self.calls))
+        self.calls.append(Call(path, type(module).__name__, parent, count, recurrent))
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        if len(self._stack) > 1:
+            self._stack.pop()
+
+
+def _read_schema(func: Any) -> _Schema:
+    schema = func._schema
+    written: list[int | str] = []
+    for i, argument in enumerate(schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            written.append(argument.name if argument.kwarg_only else i)
+    return _Schema(schema.name.split("::")[-1], bool(written), tuple(written))
+
+
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any] | None, place: int | str) -> Any:
+    if isinstance(place, int):
+        return args[place] if place < len(args) else None
+    return kwargs.get(place) if kwargs else None
+
+
+def _tensors(args: Sequence[Any], kwargs: dict[str, Any] | None) -> list[torch.Tensor]:
+    found: list[torch.Tensor] = []
+    for arg in args:
+        if isinstance(arg, torch.Tensor):
+            found.append(arg)
+        elif isinstance(arg, list | tuple):
+            found.extend([t for t in arg if isinstance(t, torch.Tensor)])
+    if kwargs:
+        found.extend([t for t in kwargs.values() if isinstance(t, torch.Tensor)])
+    return found
+
+
+def _num_bytes(tensor: torch.Tensor) -> int:
+    try:
+        return tensor.untyped_storage().nbytes()
+    except (NotImplementedError, RuntimeError):
+        return 0

@@ -1,0 +1,57 @@
+"""The commands by name; each is imported when it is called, so that --help stays fast."""
+
+from __future__ import annotations
+
+from cyclopts import App, CycloptsError
+
+import plusone
+
+HELP = """Show where a PyTorch model's skips run and whether signal and gradient survive its depth.
+
+TARGET is file.py:name or package.module:name, where name is a function without arguments or an
+object that gives (model, inputs) or (model, inputs, targets, loss_fn); or timm:NAME, hf:CONFIG,
+tv:NAME, FILE.pt2.
+"""
+EXIT_CODES = "Exit codes: 0 nothing found, 1 findings, 2 could not run."
+
+COMMANDS = {
+    "scan": "Find the skips, measure signal, gradient and Jacobians, and judge.",
+    "map": "Show the structure alone: skips, blocks and paths, without weights.",
+    "diff": "Compare two targets, or two reports saved with --json.",
+    "rule": "Explain a finding's code; without a code, list all.",
+    "doctor": "Show versions, threads and which extras are missing.",
+}
+EXAMPLES = {
+    "scan": "plusone scan nets.py:build --input 4,3,224,224 --html report.html",
+    "map": "plusone map hf:path/to/config.json",
+    "diff": "plusone diff before.json after.json",
+    "rule": "plusone rule G201",
+    "doctor": "plusone doctor",
+}
+
+
+def make_app() -> App:
+    """The application, with no command imported yet."""
+    app = App(
+        name="plusone",
+        help=HELP,
+        help_epilogue=_epilogue("plusone scan timm:resnet50"),
+        version=f"plusone {plusone.__version__}",
+        version_flags=["--version"],
+        help_flags=["--help", "-h"],
+        error_formatter=_one_line,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for name, summary in COMMANDS.items():
+        path = f"plusone.cli.{name}:{name}"
+        app.command(path, name=name, help=summary, help_epilogue=_epilogue(EXAMPLES[name]))
+    return app
+
+
+def _epilogue(example: str) -> str:
+    return f"Example: {example}\n\n{EXIT_CODES}"
+
+
+def _one_line(error: CycloptsError) -> str:
+    return f"error: {' '.join(str(error).split())} (see --help)"

@@ -1,0 +1,73 @@
+"""Writes a report where it was asked for: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plusone.cli.options import FailOn, Output
+from plusone.errors import InputError
+
+if TYPE_CHECKING:
+    from plusone.report import Report
+
+
+def width() -> int:
+    """The columns to fill: the terminal's, or COLUMNS, or 100 where there is none."""
+    return max(shutil.get_terminal_size((100, 24)).columns, 24)
+
+
+def is_colored(*, no_color: bool) -> bool:
+    """Whether stdout is a terminal that wants colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not no_color and not os.environ.get("NO_COLOR")
+
+
+def check_writable(output: Output) -> None:
+    """Raises before anything is measured if a file cannot be written later."""
+    for option, file in (("--html", output.html), ("--json", output.json)):
+        if file is None or (file == "-" and option == "--json"):
+            continue
+        path = Path(file)
+        if path.is_dir():
+            raise InputError(f"{option} {file} is a folder; give the name of a file")
+        if not path.parent.is_dir():
+            raise InputError(f"{option} {file}: there is no folder '{path.parent}'")
+
+
+def write_report(report: Report, output: Output) -> None:
+    """Saves the report in the files asked for and prints it."""
+    if output.html is not None:
+        _write(output.html, report.to_html().encode())
+    if output.json not in (None, "-"):
+        assert output.json is not None
+        _write(output.json, report.to_json(indent=2) + b"\n")
+    if output.json == "-" or output.format == "json":
+        print(report.to_json(indent=2).decode())
+        return
+    color = is_colored(no_color=output.no_color)
+    print(report.to_text(format=output.format, width=width(), color=color))
+
+
+def _write(file: str, content: bytes) -> None:
+    try:
+        Path(file).write_bytes(content)
+    except OSError as error:
+        raise InputError(f"'{file}' cannot be written: {error.strerror}") from error
+
+
+def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
+    """Says on stderr what the user should know of how the subject came to be."""
+    for note in () if quiet else notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def exit_code(report: Report, fail_on: FailOn) -> int:
+    """1 where a finding is at or above `fail_on`, else 0."""
+    if fail_on == "never":
+        return 0
+    counted = ("error",) if fail_on == "error" else ("error", "warning")
+    return int(any(finding.severity in counted for finding in report.findings))

@@ -1,0 +1,238 @@
+"""What each ATen operation does to a signal, as far as skips are concerned: literal tables.
+
+Names are without the overload and without the in-place underscore. An operation that no table
+names counts as nonlinear, pointwise and weightless, which makes nothing a skip by mistake.
+"""
+
+from __future__ import annotations
+
+# Only the form changes: the numbers pass through, all or a part of them.
+TRANSPARENT = frozenset(
+    [
+        "alias",
+        "view",
+        "_unsafe_view",
+        "reshape",
+        "_reshape_alias",
+        "expand",
+        "expand_as",
+        "permute",
+        "transpose",
+        "t",
+        "mT",
+        "squeeze",
+        "unsqueeze",
+        "flatten",
+        "unflatten",
+        "contiguous",
+        "clone",
+        "detach",
+        "lift_fresh",
+        "_to_copy",
+        "to",
+        "copy",
+        "slice",
+        "select",
+        "split",
+        "split_with_sizes",
+        "chunk",
+        "unbind",
+        "narrow",
+        "unfold",
+        "as_strided",
+        "roll",
+        "flip",
+        "native_dropout",
+        "dropout",
+        "alpha_dropout",
+        "feature_dropout",
+        "movedim",
+        "repeat",
+        "view_as_real",
+        "view_as_complex",
+        "real",
+        "diagonal",
+        "index_select",
+        "_to_dense",
+        "_conj",
+        "resolve_conj",
+        "empty_permuted",
+        "channel_shuffle",
+        "native_channel_shuffle",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+    ]
+)
+
+# The result is made from the shape (or the type) of the operands, not from their numbers.
+SHAPE_ONLY = frozenset(
+    [
+        "empty_like",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "new_empty",
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "new_empty_strided",
+        "bernoulli",
+        "normal",
+        "uniform",
+        "zero",
+        "fill",
+        "exponential",
+        "sym_size",
+        "sym_stride",
+        "sym_numel",
+        "random",
+    ]
+)
+
+# Multiplication or division by something that is not the signal is a scale; by signal, a gate.
+SCALE = frozenset(["mul", "div", "neg", "multiply", "divide", "rsub"])
+
+# Sums of signals: the joins of residual connections.
+ADD = frozenset(["add", "sub", "lerp", "addcmul", "addcdiv"])
+
+# Signals laid side by side.
+CONCAT = frozenset(["cat", "concat", "stack", "hstack", "vstack"])
+
+# Sums that carry a matrix product with them: self + a @ b.
+ADD_PRODUCT = frozenset(["addmm", "baddbmm", "addbmm", "addmv", "addr"])
+
+# Products with weights (with a parameter among the operands) or between signals.
+MIXING = frozenset(
+    [
+        "mm",
+        "bmm",
+        "mv",
+        "dot",
+        "linear",
+        "matmul",
+        "convolution",
+        "_convolution",
+        "mkldnn_convolution",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "embedding",
+        "_embedding_bag",
+        "einsum",
+        "_trilinear",
+        "addmm",
+        "baddbmm",
+        "addbmm",
+        "addmv",
+        "addr",
+        "cudnn_convolution",
+        "miopen_convolution",
+        "slow_conv2d_forward",
+        "_slow_conv2d_forward",
+        "conv_depthwise3d",
+        "_conv_depthwise2d",
+        "thnn_conv2d",
+        "tensordot",
+        "bilinear",
+        "_addmm_activation",
+        "mkldnn_linear",
+        "convolution_overrideable",
+    ]
+)
+
+# Operations that mix positions without weights: attention, pooling, transforms, aggregation.
+FREE_MIXING = frozenset(
+    [
+        "_scaled_dot_product_flash_attention_for_cpu",
+        "_scaled_dot_product_flash_attention",
+        "_scaled_dot_product_efficient_attention",
+        "_scaled_dot_product_attention_math",
+        "_scaled_dot_product_cudnn_attention",
+        "_scaled_dot_product_fused_attention_overrideable",
+        "scaled_dot_product_attention",
+        "avg_pool1d",
+        "avg_pool2d",
+        "avg_pool3d",
+        "_adaptive_avg_pool2d",
+        "_adaptive_avg_pool3d",
+        "adaptive_max_pool2d",
+        "max_pool2d_with_indices",
+        "max_pool3d_with_indices",
+        "_fft_r2c",
+        "_fft_c2r",
+        "_fft_c2c",
+        "scatter_add",
+        "scatter_reduce",
+        "index_add",
+        "_sparse_mm_reduce_impl",
+        "segment_reduce",
+        "recurrent",
+        "scatter",
+        "index_put",
+        "lstm",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "mkldnn_rnn_layer",
+    ]
+)
+
+# Normalisation by statistics of the signal.
+NORM = frozenset(
+    [
+        "native_layer_norm",
+        "native_batch_norm",
+        "_native_batch_norm_legit",
+        "native_group_norm",
+        "_native_batch_norm_legit_no_training",
+        "_batch_norm_with_update",
+        "cudnn_batch_norm",
+        "_fused_rms_norm",
+        "rms_norm",
+        "_batch_norm_no_update",
+        "batch_norm_with_update",
+    ]
+)
+
+# Linear maps without weights that change the shape: what a parameter-free shortcut may do.
+RESHAPING = frozenset(
+    [
+        "avg_pool1d",
+        "avg_pool2d",
+        "avg_pool3d",
+        "_adaptive_avg_pool2d",
+        "_adaptive_avg_pool3d",
+        "constant_pad_nd",
+        "reflection_pad1d",
+        "reflection_pad2d",
+        "replication_pad1d",
+        "replication_pad2d",
+        "replication_pad3d",
+        "upsample_nearest1d",
+        "upsample_nearest2d",
+        "upsample_nearest3d",
+        "upsample_bilinear2d",
+        "upsample_bicubic2d",
+        "upsample_linear1d",
+        "upsample_trilinear3d",
+        "_upsample_nearest_exact2d",
+        "_upsample_bilinear2d_aa",
+        "max_pool2d_with_indices",
+        "max_pool3d_with_indices",
+        "mean",
+        "sum",
+        "_upsample_nearest_exact1d",
+        "_upsample_nearest_exact3d",
+        "grid_sampler_2d",
+    ]
+)
+
+ATTEND = frozenset(name for name in FREE_MIXING if "attention" in name)
+
+
+def base_name(name: str) -> str:
+    """The name without the underscore of its in-place form."""
+    return name[:-1] if name.endswith("_") and not name.endswith("__") else name

@@ -1,0 +1,116 @@
+"""The graph of paths: sources, joins, plain blocks and merges, with the length of each edge.
+
+Everything in between is folded: attention's query, key and value come from one place, so they are
+one path; the memory that a decoder also reads is another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from plusone.graph.blocks import Segment
+from plusone.graph.dag import Dag
+from plusone.graph.skips import Arm, Join
+
+Role = Literal["skip", "branch", "plain", "link"]
+
+
+class PathEdge(NamedTuple):
+    """An edge of the graph of paths: length 1 through the branch of block `block`, else 0."""
+
+    source: int
+    target: int
+    length: int
+    block: int
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReducedPaths:
+    """Edges between `num_nodes` nodes in topological order, and the depth of each block."""
+
+    num_nodes: int
+    edges: tuple[PathEdge, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    depths: tuple[int, ...]
+
+
+class _Reduction:
+    """The reduction while it is made: `reps[v]` is the node of the small graph behind v."""
+
+    def __init__(self, dag: Dag) -> None:
+        self.dag = dag
+        self.edges: list[PathEdge] = []
+        self.longest: list[int] = []
+        self.reps: list[int] = [-1] * len(dag)
+
+    def node(self) -> int:
+        self.longest.append(0)
+        return len(self.longest) - 1
+
+    def edge(self, source: int, target: int, length: int, block: int, role: Role) -> None:
+        if source >= 0:
+            self.edges.append(PathEdge(source, target, length, block, role))
+            self.longest[target] = max(self.longest[target], self.longest[source] + length)
+
+    def behind(self, node: int) -> list[int]:
+        found = dict.fromkeys(self.reps[p] for p in self.dag.parents[node])
+        return [r for r in found if r >= 0]
+
+
+def reduced_paths(dag: Dag, joins: list[Join], segments: list[Segment]) -> ReducedPaths:
+    """The graph of paths of `dag`. Cost: linear in its edges."""
+    made = _Reduction(dag)
+    block_at = {s.output: k for k, s in enumerate(segments)}
+    entries = {s.entry for s in segments} | {e.entry for j in joins for e in j.skips}
+    ends = set(dag.sinks) | set(dag.sources)
+    depths = [0] * len(segments)
+    for v in range(len(dag)):
+        block = block_at.get(v)
+        if block is not None and segments[block].kind == "residual":
+            _join(made, v, block, segments[block])
+        elif block is not None:
+            _plain(made, v, block)
+        elif v in entries or v in ends or len(made.behind(v)) > 1:
+            _merge(made, v)
+        else:
+            made.reps[v] = made.behind(v)[0] if dag.parents[v] else -1
+        if block is not None:
+            depths[block] = made.longest[made.reps[v]]
+    return ReducedPaths(
+        num_nodes=len(made.longest),
+        edges=tuple(made.edges),
+        inputs=tuple(sorted({made.reps[s] for s in dag.sources})),
+        outputs=tuple(sorted({made.reps[s] for s in dag.sinks})),
+        depths=tuple(depths),
+    )
+
+
+def _join(made: _Reduction, v: int, block: int, segment: Segment) -> None:
+    assert segment.join is not None
+    target = made.node()
+    skips: set[Arm] = {s.arm for s in segment.join.skips}
+    branch = 0 if segment.is_composite else 1
+    for arm in segment.join.arms:
+        is_skip = arm in skips
+        source = made.reps[arm.node]
+        made.edge(source, target, 0 if is_skip else branch, block, "skip" if is_skip else "branch")
+    made.reps[v] = target
+
+
+def _plain(made: _Reduction, v: int, block: int) -> None:
+    sources = made.behind(v)
+    target = made.node()
+    for source in sources:
+        made.edge(source, target, 1, block, "plain")
+    made.reps[v] = target
+
+
+def _merge(made: _Reduction, v: int) -> None:
+    sources = made.behind(v)
+    target = made.node()
+    for source in sources:
+        made.edge(source, target, 0, -1, "link")
+    made.reps[v] = target

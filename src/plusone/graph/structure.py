@@ -1,0 +1,85 @@
+"""The skip graph in the words of a report: path law, folds, counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from plusone.graph.path_graph import PathGraph
+from plusone.graph.pathlaw import path_law
+from plusone.graph.skipgraph import Block, SkipGraph
+from plusone.records import Fold, PathLaw, Structure
+
+
+def structure_of(
+    graph: SkipGraph, num_parameters: int, gains: Mapping[int, tuple[float, float]] | None = None
+) -> Structure:
+    """The structure; `gains[k]` are the second-moment gains of the skip and branch of block k."""
+    return Structure(
+        num_blocks=len(graph.blocks),
+        depth=max((b.depth for b in graph.blocks), default=0),
+        skips=graph.skips,
+        paths=paths_of(graph, gains),
+        folds=fold(graph.blocks),
+        num_parameters=num_parameters,
+        num_operations=graph.num_operations,
+    )
+
+
+def paths_of(graph: SkipGraph, gains: Mapping[int, tuple[float, float]] | None = None) -> PathLaw:
+    """The path-length law of the graph, with the gradient's shares where gains are given.
+
+    An edge through block k carries that block's gain of the gradient's second moment; edges of
+    blocks without a measured gain, and links between blocks, carry 1.
+    """
+    weights = None
+    if gains:
+        weights = np.array([_log_gain(gains.get(e.block), e.role) for e in graph.path_edges])
+    edges = graph.path_edges
+    law = path_law(
+        PathGraph(
+            num_nodes=graph.num_path_nodes,
+            source=np.array([e.source for e in edges], dtype=np.int64),
+            target=np.array([e.target for e in edges], dtype=np.int64),
+            length=np.array([e.length for e in edges], dtype=np.int64),
+            log_weight=weights,
+            inputs=graph.path_inputs,
+            outputs=graph.path_outputs,
+        )
+    )
+    # JSON knows no infinity: a net without a path from input to output has fewer than one.
+    return replace(law, log10_count=-1.0) if math.isinf(law.log10_count) else law
+
+
+def _log_gain(gain: tuple[float, float] | None, role: str) -> float:
+    if gain is None or role == "link":
+        return 0.0
+    value = gain[0] if role == "skip" else gain[1]
+    return math.log(value) if value > 0 else -math.inf
+
+
+def fold(blocks: tuple[Block, ...]) -> tuple[Fold, ...]:
+    """Runs of at least three blocks of one structure, or of one alternating pair of structures."""
+    folds: list[Fold] = []
+    start = 0
+    while start < len(blocks):
+        best = max((_run(blocks, start, p), -p) for p in (1, 2))
+        length, period = best[0], -best[1]
+        if length >= 3 * period:
+            folds.append(
+                Fold(name=blocks[start].name, first=start, count=length // period, period=period)
+            )
+            start += length // period * period
+        else:
+            start += 1
+    return tuple(folds)
+
+
+def _run(blocks: tuple[Block, ...], start: int, period: int) -> int:
+    end = start + period
+    while end < len(blocks) and blocks[end].signature == blocks[end - period].signature:
+        end += 1
+    return min(end, len(blocks)) - start

@@ -1,0 +1,1 @@
+"""Rules, thresholds and the verdict."""

@@ -1,0 +1,27 @@
+"""A rule of the table, filled in for one place."""
+
+from __future__ import annotations
+
+from plusone.judge.rules import RULES
+from plusone.records import Finding, Value
+
+
+def finding(code: str, where: str, value: Value, threshold: float, reason: str) -> Finding:
+    """The finding of rule `code` at `where`; name, severity and remedy come from the table."""
+    rule = RULES[code]
+    return Finding(
+        code=code,
+        name=rule.name,
+        where=where,
+        value=value,
+        threshold=Value.of(threshold),
+        reason=reason,
+        remedy=rule.fix,
+        severity=rule.severity,
+    )
+
+
+def times(decades: float) -> str:
+    """10**decades in words: '1,300 times', '2e+09 times'."""
+    factor = 10.0 ** min(abs(decades), 300.0)
+    return f"{factor:,.0f} times" if factor < 1e5 else f"{factor:.0e} times"

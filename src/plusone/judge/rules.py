@@ -1,0 +1,166 @@
+"""The table of rules: stable codes, what each means and what to do. Codes are never reused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plusone.records import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; `docs/rules/CODE.md` shows a failing model and its repair."""
+
+    code: str
+    name: str
+    severity: Severity
+    summary: str
+    why: str
+    fix: str
+    reference: str
+
+
+_TABLE = (
+    Rule(
+        code="S101",
+        name="deep-stack-without-skip",
+        severity="warning",
+        summary="Many weighted layers in a row without a skip around any of them.",
+        why=(
+            "Each plain layer multiplies the gradient by its Jacobian; without the identity of a "
+            "skip, spread in the Jacobians' singular values compounds over depth, and beyond "
+            "some twenty layers even normalised plain nets train worse than shallower ones."
+        ),
+        fix="Put an identity skip around every one or two layers: x = x + f(x).",
+        reference="He et al. 2016, arXiv 1512.03385, figure 4",
+    ),
+    Rule(
+        code="S102",
+        name="dead-branch",
+        severity="error",
+        summary="A residual branch gives nothing and none of its weights gets a gradient.",
+        why=(
+            "The block is only its skip and will stay so: a factor of zero that cannot learn, or "
+            "units that are off for every input, cut the branch from the loss."
+        ),
+        fix=(
+            "Remove the constant zero, or lower the bias that switches the units off; to start "
+            "at the identity use one learnable zero factor (ReZero, a zero last gain)."
+        ),
+        reference="Bachlechner et al. 2021, arXiv 2003.04887; Lu et al. 2019, arXiv 1903.06733",
+    ),
+    Rule(
+        code="S104",
+        name="missing-skip",
+        severity="warning",
+        summary="A block without a skip among blocks of the same module class that have one.",
+        why=(
+            "Input and output have the same shape, so an identity skip fits, and the neighbours "
+            "have one: often a typing error or a wrong shape condition. All gradient for the "
+            "layers below must pass through this block's branch."
+        ),
+        fix="Add the skip: return x + self.branch(x).",
+        reference="Veit et al. 2016, arXiv 1605.06431, section 4.1",
+    ),
+    Rule(
+        code="G201",
+        name="vanishing-gradient",
+        severity="error",
+        summary="The gradient at the first block is a thousand times smaller than at the last.",
+        why=(
+            "The product of the blocks' Jacobians shrinks; the first blocks learn that much more "
+            "slowly than the last, with any one learning rate."
+        ),
+        fix=(
+            "Give the blocks identity skips, or keep the gain of each block at 1: He or "
+            "orthogonal initialisation for the activation in use, or a normalisation."
+        ),
+        reference="He et al. 2016, arXiv 1603.05027, equation 5; Glorot and Bengio 2010",
+    ),
+    Rule(
+        code="G202",
+        name="exploding-gradient",
+        severity="error",
+        summary="The gradient at the first block is a thousand times larger than at the last.",
+        why=(
+            "The product of the blocks' Jacobians grows; a step that suits the last blocks throws "
+            "the first ones away."
+        ),
+        fix=(
+            "Scale each branch by 1/sqrt(number of blocks), start it at zero (ReZero, zero last "
+            "gain), or normalise its input; without skips, lower the gain of the initialisation."
+        ),
+        reference="Zhang et al. 2019, arXiv 1901.09321; De and Smith 2020, arXiv 2002.10444",
+    ),
+    Rule(
+        code="A301",
+        name="growing-signal",
+        severity="warning",
+        summary="The signal grows by more than four decades over the depth.",
+        why=(
+            "Activations leave the range of half precision and saturate what follows (softmax, "
+            "loss); the last blocks drown the first ones' part in the stream."
+        ),
+        fix="Scale the branches (1/sqrt(depth), LayerScale) or normalise the stream.",
+        reference="De and Smith 2020, arXiv 2002.10444, section 2",
+    ),
+    Rule(
+        code="A304",
+        name="fading-signal",
+        severity="warning",
+        summary="The signal shrinks by more than four decades over the depth.",
+        why="What reaches the head is its biases; the input hardly matters.",
+        fix="Raise the gain of the initialisation to 1, or add skips or a normalisation.",
+        reference="He et al. 2015, arXiv 1502.01852, equation 10",
+    ),
+    Rule(
+        code="A302",
+        name="over-smoothing",
+        severity="warning",
+        summary="Tokens or nodes of one sample have become parallel over the depth.",
+        why=(
+            "Mixing averages neighbours; after many layers all positions carry the same vector "
+            "and nothing local can be read off."
+        ),
+        fix="Use an initial residual (GCNII), a scaled skip, fewer mixing layers, or a norm.",
+        reference="Li et al. 2018, arXiv 1801.07606; Dong et al. 2021, arXiv 2103.03404",
+    ),
+    Rule(
+        code="A303",
+        name="parallel-inputs",
+        severity="warning",
+        summary="Different samples have become parallel over the depth.",
+        why=(
+            "Two inputs that look alike at the last block cannot be told apart by the head, "
+            "however healthy the gradient's norm is."
+        ),
+        fix="Add skips or scale the branches down; use an initialisation at the edge of chaos.",
+        reference="Schoenholz et al. 2017, arXiv 1611.01232",
+    ),
+    Rule(
+        code="J401",
+        name="block-out-of-line",
+        severity="warning",
+        summary="One block's branch is far stronger or weaker than those of its peers.",
+        why=(
+            "Blocks of the same structure and initialisation have the same gain; one that is off "
+            "was initialised, scaled or loaded differently."
+        ),
+        fix="Look at this block's weights and scale: an initialiser or a checkpoint missed it.",
+        reference="Zhang et al. 2019, arXiv 1901.09321, section 3",
+    ),
+    Rule(
+        code="N501",
+        name="non-finite",
+        severity="error",
+        summary="The signal or the gradient is not finite.",
+        why="An infinity or NaN in the forward or backward spoils every parameter in one step.",
+        fix=(
+            "Look at the named block first: NaN in its weights, a division by zero, a logarithm "
+            "or square root at zero, an overflow in half precision."
+        ),
+        reference="IEEE 754; Micikevicius et al. 2018, arXiv 1710.03740",
+    ),
+)
+
+RULES: dict[str, Rule] = {rule.code: rule for rule in _TABLE}

@@ -1,0 +1,1 @@
+"""Measurements at the given parameters and batch."""

@@ -1,0 +1,128 @@
+"""Backward passes that touch no `.grad`: from a loss, or from random cotangents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd.graph import GradientEdge
+from torch.utils._pytree import tree_leaves
+
+from plusone.capture.eager import Recording
+from plusone.errors import InputError
+from plusone.probe.gradient import random_cotangents
+from plusone.target.subject import LossFn
+
+
+class Backward:
+    """The backward of one recording: from `loss_fn`, from the model's own loss, or random.
+
+    Raises:
+        InputError: nothing that the model returned has a gradient, or the loss is no scalar.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        model: nn.Module,
+        *,
+        targets: object | None,
+        loss_fn: LossFn | None,
+    ) -> None:
+        self._loss = recording.loss
+        if loss_fn is not None:
+            self._loss = _loss_of(loss_fn, recording.result, targets)
+        self._outputs = [t for t in recording.outputs if t.requires_grad]
+        self.roots: list[torch.Tensor] = (
+            [self._loss] if self._loss is not None else list(self._outputs)
+        )
+        if not self.roots:
+            raise InputError(_no_gradient(recording))
+        names = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        self._names = [n for n, _ in names]
+        # Gradients must flow through the whole net, also where all parameters are frozen.
+        self._targets = [p for _, p in names] + [t for t in recording.leaves if t.requires_grad]
+
+    def run(self, *, repeats: int, generator: torch.Generator) -> dict[str, torch.Tensor | None]:
+        """The parameters' gradients of the last of `repeats` passes; a loss needs but one."""
+        passes = 1 if self._loss is not None else max(repeats, 1)
+        gradients: Sequence[torch.Tensor | None] = ()
+        for k in range(passes):
+            cotangents = None
+            if self._loss is None:
+                cotangents = random_cotangents(self.roots, generator)
+            gradients = torch.autograd.grad(
+                self.roots,
+                self._targets,
+                cotangents,
+                retain_graph=k < passes - 1,
+                allow_unused=True,
+            )
+        return dict(zip(self._names, gradients[: len(self._names)], strict=True))
+
+    def run_from(
+        self, edge: GradientEdge, *, generator: torch.Generator
+    ) -> dict[str, torch.Tensor | None]:
+        """The parameters' gradients from a random cotangent at `edge` instead of the output."""
+        metadata = edge.node._input_metadata[edge.output_nr]
+        cotangent = torch.randn(tuple(metadata.shape), generator=generator, dtype=torch.float64)
+        gradients = torch.autograd.grad(
+            (edge,),
+            self._targets,
+            (cotangent.to(metadata.dtype).to(metadata.device),),
+            allow_unused=True,
+        )
+        return dict(zip(self._names, gradients[: len(self._names)], strict=True))
+
+    @staticmethod
+    def plain(
+        model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], parameters: Sequence[Any]
+    ) -> None:
+        """One forward and backward as a training step does it, for timing."""
+        result = model(*args, **kwargs)
+        outputs = [
+            t
+            for t in tree_leaves(result)
+            if isinstance(t, torch.Tensor) and t.requires_grad and t.is_floating_point()
+        ]
+        if outputs and parameters:
+            total = torch.stack([t.float().sum() for t in outputs]).sum()
+            torch.autograd.grad(total, list(parameters), allow_unused=True)
+
+
+def _loss_of(loss_fn: LossFn, result: object, targets: object | None) -> torch.Tensor:
+    try:
+        loss = loss_fn(result, targets) if targets is not None else loss_fn(result)
+    except Exception as error:
+        what = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"the loss raised {type(error).__name__}: {what}; check that targets and output fit"
+        ) from error
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        shape = tuple(loss.shape) if isinstance(loss, torch.Tensor) else type(loss).__name__
+        raise InputError(f"the loss must be one number, but loss_fn returned {shape}")
+    if not loss.requires_grad:
+        raise InputError(
+            "the loss has no gradient: loss_fn detaches the output, or nothing in it depends on "
+            "the parameters"
+        )
+    return loss.reshape(())
+
+
+def _no_gradient(recording: Recording) -> str:
+    if recording.result is None:
+        return "the model returned None: return its output from forward"
+    kinds = {
+        str(t.dtype).removeprefix("torch.")
+        for t in tree_leaves(recording.result)
+        if isinstance(t, torch.Tensor)
+    }
+    if not kinds:
+        kind = type(recording.result).__name__
+        return f"the model returned no tensor (a {kind}), so there is nothing to send back"
+    return (
+        f"no output has a gradient (dtypes: {', '.join(sorted(kinds))}): the output is of whole "
+        "numbers, detached, or computed under no_grad"
+    )

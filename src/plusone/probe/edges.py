@@ -1,0 +1,56 @@
+"""Where a recorded value sits in autograd's graph: the link from a trace to its backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch.autograd.graph import GradientEdge, Node
+
+from plusone.capture.eager import Recording
+from plusone.capture.trace import ValueRef
+
+
+class EdgeFinder:
+    """Finds the position in the autograd graph of a value of a trace.
+
+    Autograd numbers its nodes; the recorder noted the number current at each operation. A node
+    counts as the operation's only if its result has the recorded shape, so that an operation
+    outside autograd (integers, no_grad) cannot borrow a node of its neighbour.
+    """
+
+    def __init__(self, recording: Recording, roots: Iterable[torch.Tensor]) -> None:
+        trace = self._trace = recording.trace
+        self._inputs = recording.input_edges
+        self._nodes: dict[int, Node] = {}
+        self._owner: dict[int, int] = {}
+        for number, op in enumerate(trace.ops):
+            if op.sequence >= 0:
+                self._owner.setdefault(op.sequence, number)
+        self._collect(root.grad_fn for root in roots)
+
+    def edge(self, value: ValueRef) -> GradientEdge | None:
+        """The position of `value`, or None where autograd does not see it."""
+        number, out = value
+        if number in self._inputs:
+            return self._inputs[number]
+        op = self._trace.ops[number]
+        node = self._nodes.get(op.sequence)
+        if node is None or out < 0 or self._owner.get(op.sequence) != number:
+            return None
+        metadata = getattr(node, "_input_metadata", None)
+        if metadata is not None:
+            if out >= len(metadata) or tuple(metadata[out].shape) != op.shapes[out]:
+                return None
+        return GradientEdge(node, out)
+
+    def _collect(self, roots: Iterable[Node | None]) -> None:
+        stack = [node for node in roots if node is not None]
+        seen: set[Node] = set(stack)
+        while stack:
+            node = stack.pop()
+            self._nodes[node._sequence_nr()] = node
+            for below, _ in node.next_functions:
+                if below is not None and below not in seen:
+                    seen.add(below)
+                    stack.append(below)

@@ -1,0 +1,241 @@
+"""The distribution of singular values of one large Jacobian, end to end, with its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+
+from plusone.probe.block_spectra import Unmeasured, dense_jacobian
+from plusone.probe.chain import Array, Bonds, probable_upper_bound, quadrature, ritz_largest
+from plusone.probe.golub_kahan import Bidiagonalisation, random_start
+from plusone.probe.operator import JacobianOperator, NotMeasurable, Place
+from plusone.probe.operator_algebra import Operator, Transposed
+from plusone.probe.spectrum import Estimate
+
+# Cells by which each chain is continued: the nodes then fill a continuous spectrum.
+_NUM_TAIL = 40
+
+_Rule: TypeAlias = tuple[Array, Array]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DensityConfig:
+    """How hard to try.
+
+    Up to `exact_limit` inputs or outputs per sample the Jacobian is formed exactly. Otherwise
+    Golub-Kahan runs for at least 3 and at most `max_steps` pairs of products, until another pair
+    moves the distribution by less than half of `tolerance` (1-Wasserstein distance over the
+    largest singular value), for each of `num_probes` starts per sample.
+    """
+
+    tolerance: float = 0.02
+    max_steps: int = 8
+    num_probes: int = 1
+    exact_limit: int = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingularDensity:
+    """The singular values of J, pooled over samples, as nodes with weights that sum to 1.
+
+    `min`, `median` and `max` are means over samples and probes. `distance_error` is the change of
+    the distribution by the last pair of products plus its standard error over samples and probes,
+    as 1-Wasserstein distance over the largest value. `max_upper` exceeds the largest singular
+    value with probability 95 % per sample. Where `min_is_upper_bound`, the smallest value is only
+    known to be no larger than the smallest Ritz value; small singular values are not resolved.
+    """
+
+    nodes: tuple[float, ...]
+    weights: tuple[float, ...]
+    min: Estimate
+    median: Estimate
+    max: Estimate
+    max_upper: float
+    distance_error: float
+    min_is_upper_bound: bool
+    is_exact: bool
+    converged: bool
+    num_products: int
+    num_samples: int
+
+
+def end_to_end_density(
+    source: Place,
+    *,
+    target: Place,
+    batch: int | None,
+    generator: torch.Generator,
+    config: DensityConfig | None = None,
+) -> SingularDensity | Unmeasured:
+    """The singular values of the Jacobian of `target` with respect to `source`.
+
+    Exact by min(N, M) products where that is small, else stochastic quadrature in the smaller
+    space: for v uniform on the sphere the Gauss rule of the Golub-Kahan chain of v is in
+    expectation the distribution of singular values; each chain is continued by a constant tail.
+    Cost: one set-up and `max_steps` pairs of products per probe at most.
+
+    Reference: Ubaru, Chen and Saad (2017), sec. 3; tail: Haydock, Heine and Kelly (1972).
+    """
+    config = config or DensityConfig()
+    with JacobianOperator(source, target=target, batch=batch) as operator:
+        try:
+            if min(operator.num_inputs, operator.num_outputs) <= config.exact_limit:
+                return _exact(operator)
+            is_wide = operator.num_inputs > operator.num_outputs
+            return _quadrature(Transposed(operator) if is_wide else operator, generator, config)
+        except NotMeasurable as why:
+            return Unmeasured(reason=str(why))
+
+
+def wasserstein(first: _Rule, second: _Rule) -> float:
+    """The 1-Wasserstein distance of two discrete distributions (nodes, weights).
+
+    The integral of the absolute difference of their cumulative functions. O(n log n).
+    """
+    points = np.sort(np.concatenate([first[0], second[0]]))
+    gaps = np.diff(points)
+    difference = _cumulative(first, points[:-1]) - _cumulative(second, points[:-1])
+    return float(np.sum(gaps * np.abs(difference)))
+
+
+def _cumulative(rule: _Rule, points: Array) -> Array:
+    order = np.argsort(rule[0])
+    sums = np.concatenate([[0.0], np.cumsum(rule[1][order])]) / np.sum(rule[1])
+    found: Array = sums[np.searchsorted(rule[0][order], points, side="right")]
+    return found
+
+
+def _exact(operator: Operator) -> SingularDensity:
+    J_BMN = dense_jacobian(operator).double()
+    width = min(operator.num_inputs, operator.num_outputs)
+    if not bool(torch.isfinite(J_BMN).all()):
+        return _lost(operator, num_products=width)
+    values = torch.linalg.svdvals(J_BMN).cpu().numpy()
+    rules = [(row, np.full(width, 1.0 / width)) for row in values]
+    nodes, weights = _pool(rules)
+    return SingularDensity(
+        nodes=tuple(nodes.tolist()),
+        weights=tuple(weights.tolist()),
+        min=_estimate(values.min(1)),
+        median=_estimate(np.median(values, axis=1)),
+        max=_estimate(values.max(1)),
+        max_upper=float(values.max(1).mean()),
+        distance_error=0.0,
+        min_is_upper_bound=False,
+        is_exact=True,
+        converged=True,
+        num_products=width,
+        num_samples=operator.num_samples,
+    )
+
+
+def _quadrature(
+    operator: Operator, generator: torch.Generator, config: DensityConfig
+) -> SingularDensity:
+    recurrences = [
+        Bidiagonalisation(operator, start_BN=random_start(operator, generator=generator))
+        for _ in range(config.num_probes)
+    ]
+    rules: list[_Rule] = []
+    change = math.inf
+    while recurrences[0].num_bonds < 2 * config.max_steps:
+        for recurrence in recurrences:
+            recurrence.step()
+            recurrence.step()
+        if any(any(r.is_lost) for r in recurrences):
+            return _lost(operator, num_products=sum(r.num_products for r in recurrences))
+        before, rules = rules, _rules(recurrences)
+        largest = max(float(nodes.max()) for nodes, _ in rules)
+        if before and largest > 0:
+            change = wasserstein(_pool(before), _pool(rules)) / largest
+        settled = recurrences[0].num_bonds >= 6 and change <= 0.5 * config.tolerance
+        if settled or largest == 0 or all(r.is_finished for r in recurrences):
+            break
+    return _summarise(operator, recurrences, rules, change, config)
+
+
+def _rules(recurrences: Sequence[Bidiagonalisation]) -> list[_Rule]:
+    return [quadrature(b, num_tail=_NUM_TAIL) for r in recurrences for b in r.bonds]
+
+
+def _summarise(
+    operator: Operator,
+    recurrences: Sequence[Bidiagonalisation],
+    rules: list[_Rule],
+    change: float,
+    config: DensityConfig,
+) -> SingularDensity:
+    bonds: list[Bonds] = [b for r in recurrences for b in r.bonds]
+    finished = all(all(r.is_exhausted) for r in recurrences)
+    largest = np.array([float(nodes.max()) for nodes, _ in rules])
+    smallest = np.array([float(quadrature(b)[0].min()) for b in bonds])
+    lower = np.array([ritz_largest(b) for b in bonds])
+    upper = [probable_upper_bound(b, num_inputs=operator.num_inputs) for b in bonds]
+    pooled = _pool(rules)
+    scale = float(largest.max()) or 1.0
+    spread = _spread(rules, pooled) / scale
+    error = (0.0 if finished else change) + spread
+    return SingularDensity(
+        nodes=tuple(pooled[0].tolist()),
+        weights=tuple(pooled[1].tolist()),
+        min=_estimate(smallest),
+        median=_estimate(np.array([_median(rule) for rule in rules])),
+        max=_estimate(largest, error=float(np.mean(largest - lower))),
+        max_upper=float(np.mean(upper)),
+        distance_error=error,
+        min_is_upper_bound=True,
+        is_exact=False,
+        converged=error <= config.tolerance,
+        num_products=sum(r.num_products for r in recurrences),
+        num_samples=operator.num_samples,
+    )
+
+
+def _spread(rules: list[_Rule], pooled: _Rule) -> float:
+    """About one standard error of the pooled rule: mean distance of single ones, over sqrt(n)."""
+    if len(rules) < 2:
+        return 0.0
+    distances = [wasserstein(rule, pooled) for rule in rules]
+    return float(np.mean(distances)) / math.sqrt(len(rules) - 1)
+
+
+def _pool(rules: Sequence[_Rule]) -> _Rule:
+    nodes = np.concatenate([nodes for nodes, _ in rules])
+    weights = np.concatenate([weights for _, weights in rules]) / len(rules)
+    order = np.argsort(nodes)
+    return nodes[order], weights[order]
+
+
+def _median(rule: _Rule) -> float:
+    nodes, weights = _pool([rule])
+    middle = np.cumsum(weights) - 0.5 * weights
+    return float(np.interp(0.5, middle, nodes))
+
+
+def _estimate(values: Array, error: float = 0.0) -> Estimate:
+    n = len(values)
+    stderr = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
+    return Estimate(value=float(values.mean()), stderr=stderr, error=error)
+
+
+def _lost(operator: Operator, *, num_products: int) -> SingularDensity:
+    nothing = Estimate(value=math.nan, stderr=None, error=0.0)
+    return SingularDensity(
+        nodes=(),
+        weights=(),
+        min=nothing,
+        median=nothing,
+        max=nothing,
+        max_upper=math.nan,
+        distance_error=math.nan,
+        min_is_upper_bound=False,
+        is_exact=False,
+        converged=False,
+        num_products=num_products,
+        num_samples=operator.num_samples,
+    )

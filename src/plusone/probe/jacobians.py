@@ -1,0 +1,285 @@
+"""The spectra of all blocks and of the whole net, from one linearisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from plusone.capture.sandbox import Sandbox
+from plusone.capture.trace import Trace
+from plusone.errors import CaptureError
+from plusone.graph.skipgraph import Block, SkipGraph
+from plusone.probe.batchnorm import Statistics
+from plusone.probe.block_spectra import BlockPlaces, BlockSpectra, Unmeasured, block_spectra
+from plusone.probe.endtoend import DensityConfig, SingularDensity, end_to_end_density
+from plusone.probe.linearise import Linearisation, linearise
+from plusone.probe.spectrum import Estimate, JacobianSpectrum, SpectrumConfig
+from plusone.records import (
+    NOT_MEASURED,
+    BlockReport,
+    Evidence,
+    NotMeasured,
+    ScanConfig,
+    SingularValues,
+    Spectrum,
+    Value,
+)
+
+# A composite block's Jacobian runs through all blocks inside. Together they may cost as much as
+# this many sweeps over the whole net; further ones are not measured.
+_COMPOSITE_SWEEPS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spectra:
+    """What was found: spectra by block number, end-to-end values, gains for the path law.
+
+    `gains[k]` are the second-moment gains of a random gradient over the skip and the branch of
+    block k. `method` says in words how it was measured.
+    """
+
+    blocks: Mapping[int, BlockSpectra] = field(default_factory=dict)
+    end_to_end: SingularDensity | None = None
+    gains: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    method: str = ""
+    not_measured: tuple[NotMeasured, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectraRequest:
+    """What to linearise: the model's call, the first recording's trace and its skip graph.
+
+    `squares` are the mean squares of the first forward's outputs, sample by sample.
+    """
+
+    model: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    trace: Trace
+    graph: SkipGraph
+    statistics: Statistics
+    squares: tuple[torch.Tensor, ...] = ()
+
+
+def measure_spectra(
+    request: SpectraRequest,
+    *,
+    box: Sandbox,
+    config: ScanConfig,
+    progress: Callable[[str, float], None],
+) -> Spectra:
+    """The spectra of every block of the graph that can be had; the others with reasons.
+
+    Cost: one forward on `config.samples` samples, then some seven pairs of Jacobian products over
+    all blocks, and as many again over the whole net.
+    """
+    graph = request.graph
+    if graph.first is None or graph.last is None:
+        return Spectra(not_measured=(NotMeasured(what="Jacobian spectra", why="no blocks"),))
+    try:
+        line = linearise(
+            request.model,
+            request.args,
+            request.kwargs,
+            box=box,
+            trace=request.trace,
+            statistics=request.statistics,
+            samples=config.samples,
+            probe=(graph.first, graph.last),
+            squares=request.squares,
+        )
+    except CaptureError as error:
+        return Spectra(not_measured=(NotMeasured(what="Jacobian spectra", why=str(error)),))
+    generator = torch.Generator().manual_seed(config.seed)
+    blocks, gaps = measure_blocks(line, graph, generator, config, progress)
+    progress("end-to-end Jacobian", 0.8)
+    whole = _end_to_end(line, graph, generator)
+    if isinstance(whole, Unmeasured):
+        gaps.append(NotMeasured(what="end-to-end singular values", why=whole.reason))
+    elif whole.min_is_upper_bound:
+        why = f"{whole.num_products} products do not resolve the small singular values"
+        gaps.append(NotMeasured(what="smallest end-to-end singular value", why=why))
+    return Spectra(
+        blocks=blocks,
+        end_to_end=None if isinstance(whole, Unmeasured) else whole,
+        gains=_gains(graph, blocks),
+        method=_method(line, request.trace),
+        not_measured=tuple(gaps),
+    )
+
+
+def measure_blocks(
+    line: Linearisation,
+    graph: SkipGraph,
+    generator: torch.Generator,
+    config: ScanConfig,
+    progress: Callable[[str, float], None],
+) -> tuple[dict[int, BlockSpectra], list[NotMeasured]]:
+    """The spectra of the blocks by number, and the reasons where there are none."""
+    found: dict[int, BlockSpectra] = {}
+    missing: dict[str, list[str]] = {}
+    budget = _COMPOSITE_SWEEPS * graph.num_operations
+    for k, block in enumerate(graph.blocks):
+        progress("Jacobian spectra", 0.3 + 0.5 * k / len(graph.blocks))
+        if block.is_composite:
+            budget -= block.operations[1] - block.operations[0]
+            if budget < 0:
+                why = "it holds many blocks; its Jacobian costs as much as the whole net"
+                missing.setdefault(why, []).append(block.name)
+                continue
+        places = _places(line, block)
+        if isinstance(places, str):
+            missing.setdefault(places, []).append(block.name)
+            continue
+        found[k] = block_spectra(
+            places, generator=generator, config=SpectrumConfig(tolerance=config.tolerance)
+        )
+        if isinstance(found[k].block, Unmeasured):
+            missing.setdefault(found[k].block.reason, []).append(block.name)  # type: ignore[union-attr]
+    return found, [_gap(why, names) for why, names in missing.items()]
+
+
+def _gap(why: str, names: list[str]) -> NotMeasured:
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return NotMeasured(what=f"Jacobian of {shown}", why=why)
+
+
+def _places(line: Linearisation, block: Block) -> BlockPlaces | str:
+    source, output = line.place(block.entry), line.place(block.output)
+    if source is None or output is None:
+        return "autograd does not show its input or output in the second forward"
+    branch = line.place(block.branches[0]) if len(block.branches) == 1 else None
+    batch = line.batch
+    for place in (source, output, branch):
+        if place is not None and batch is not None and place.shape[:1] != (batch,):
+            batch = None
+    join: Literal["identity", "concat", "other"] = "other"
+    if branch is not None and block.skip_value == block.entry:
+        if block.skip == "identity" and branch.shape == source.shape == output.shape:
+            join = "identity"
+        elif block.skip == "concat":
+            join = "concat"
+    return BlockPlaces(source=source, branch=branch, output=output, batch=batch, join=join)
+
+
+def _end_to_end(
+    line: Linearisation, graph: SkipGraph, generator: torch.Generator
+) -> SingularDensity | Unmeasured:
+    assert graph.first is not None
+    assert graph.last is not None
+    source, target = line.place(graph.first), line.place(graph.last)
+    if source is None or target is None:
+        return Unmeasured(reason="autograd does not show the first input or the last output")
+    batch = line.batch
+    if batch is not None and (source.shape[:1] != (batch,) or target.shape[:1] != (batch,)):
+        batch = None
+    return end_to_end_density(
+        source, target=target, batch=batch, generator=generator, config=DensityConfig()
+    )
+
+
+def _gains(graph: SkipGraph, blocks: Mapping[int, BlockSpectra]) -> dict[int, tuple[float, float]]:
+    """Gains of the gradient's second moment, E|J^T u|^2 / |u|^2 = |J|_F^2 / outputs.
+
+    What the whole block gives beyond its branch is the skip's, as if the two were uncorrelated.
+    """
+    gains = {}
+    for k, spectra in blocks.items():
+        block = graph.blocks[k]
+        whole = _frobenius(spectra.block)
+        if whole is None:
+            continue
+        if block.kind == "plain":
+            gains[k] = (0.0, whole**2)
+            continue
+        branch = _frobenius(spectra.branch)
+        if branch is None:
+            continue
+        skip = 1.0 if block.skip in ("identity", "concat") else max(whole**2 - branch**2, 0.0)
+        gains[k] = (skip, branch**2)
+    return gains
+
+
+def _frobenius(spectrum: JacobianSpectrum | Unmeasured | None) -> float | None:
+    if spectrum is None or spectrum.frobenius_rms is None:
+        return None
+    value = spectrum.frobenius_rms.value
+    return value if value == value and value not in (float("inf"),) else None
+
+
+def _method(line: Linearisation, trace: Trace) -> str:
+    total = trace.batch
+    if line.batch is None:
+        return "Golub-Kahan, exact products; the whole batch as one vector (samples are coupled)"
+    of = f" of {total}" if total is not None and total > line.samples else ""
+    return f"Golub-Kahan, exact products; per sample, on {line.samples}{of} samples"
+
+
+def with_spectra(evidence: Evidence, spectra: Spectra) -> Evidence:
+    """The evidence with the spectra filled in."""
+    blocks = tuple(
+        _with_block(report, spectra.blocks[k]) if k in spectra.blocks else report
+        for k, report in enumerate(evidence.blocks)
+    )
+    end_to_end = evidence.end_to_end
+    if spectra.end_to_end is not None:
+        end_to_end = replace(
+            end_to_end,
+            singular_values=SingularValues(
+                min=_smallest(spectra.end_to_end),
+                median=_value(spectra.end_to_end.median),
+                max=_value(spectra.end_to_end.max),
+            ),
+            method=_density_method(spectra.end_to_end),
+        )
+    return replace(
+        evidence,
+        blocks=blocks,
+        end_to_end=end_to_end,
+        not_measured=(*evidence.not_measured, *spectra.not_measured),
+    )
+
+
+def _smallest(density: SingularDensity) -> Value:
+    """A few products bound the smallest value from above only, which would mislead."""
+    return NOT_MEASURED if density.min_is_upper_bound else _value(density.min)
+
+
+def _density_method(density: SingularDensity) -> str:
+    if density.is_exact:
+        return "exact, by one product for each output"
+    return (
+        f"Golub-Kahan quadrature, {density.num_products} products, distribution within "
+        f"{100 * density.distance_error:.1f} % (1-Wasserstein over the largest)"
+    )
+
+
+def _with_block(report: BlockReport, spectra: BlockSpectra) -> BlockReport:
+    return replace(
+        report, jacobian=_spectrum(spectra.block), branch_jacobian=_spectrum(spectra.branch)
+    )
+
+
+def _spectrum(found: JacobianSpectrum | Unmeasured | None) -> Spectrum:
+    if found is None:
+        return Spectrum()
+    if isinstance(found, Unmeasured):
+        return Spectrum(
+            frobenius_rms=_value(found.frobenius_rms) if found.frobenius_rms else NOT_MEASURED
+        )
+    return Spectrum(
+        spectral_norm=_value(found.spectral_norm),
+        frobenius_rms=_value(found.frobenius_rms),
+        stable_rank=_value(found.stable_rank),
+    )
+
+
+def _value(estimate: Estimate) -> Value:
+    """The estimate with the spread over samples and the method's own error added in squares."""
+    spread = estimate.stderr or 0.0
+    total = (spread**2 + estimate.error**2) ** 0.5
+    return Value.of(estimate.value, stderr=total if total > 0 else None)

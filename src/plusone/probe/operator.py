@@ -1,0 +1,197 @@
+"""Jacobians of a stretch of a retained autograd graph, as linear operators on batches of vectors.
+
+Shape suffixes: B samples, N inputs per sample, M outputs per sample.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.autograd.graph import GradientEdge
+
+from plusone.probe.double_backward import slim
+
+_CUT = "the backward of a custom function cannot be differentiated again"
+_VECTOR_DTYPE = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
+
+
+class NotMeasurable(Exception):
+    """A Jacobian product cannot be had; the message is the reason that the report prints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A tensor in an autograd graph: its position, shape, dtype and device."""
+
+    edge: GradientEdge
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+
+    @classmethod
+    def of(cls, tensor: torch.Tensor) -> Place:
+        """The place of `tensor`, which must require grad."""
+        edge = torch.autograd.graph.get_gradient_edge(tensor)
+        shape = tuple(tensor.shape)
+        return cls(edge=edge, shape=shape, dtype=tensor.dtype, device=tensor.device)
+
+
+class JacobianOperator:
+    """The Jacobian of `target` with respect to `source`, for each of `batch` independent samples.
+
+    J^T u is one backward from target to source. J v is one backward through the graph of
+    u -> J^T u, which the first `matvec` builds (double backward; no finite differences) and
+    `close` frees. With `batch` None the whole tensors count as one sample. Half-precision graphs
+    take and return float32 vectors. `anchor` is any tensor computed after target, best the model's
+    output: autograd searches for u no deeper than u's own history reaches, so with u tied to the
+    anchor a product's bookkeeping does not grow with the number of blocks before this one.
+
+    Cost with one thread, ResNet-50 at 64 x 64, all blocks, in forward+backwards: building 0.45,
+    `rmatvec` 0.45, `matvec` 0.37. Touches no `.grad` and no random state.
+
+    Reference: double backward as forward mode, Townsend (2017), "A new trick for calculating
+    Jacobian vector products".
+    """
+
+    def __init__(
+        self,
+        source: Place,
+        *,
+        target: Place,
+        batch: int | None,
+        anchor: torch.Tensor | None = None,
+    ) -> None:
+        for place in (source, target):
+            _check(place, batch)
+        self._source = source
+        self._target = target
+        self._anchor = anchor
+        self.num_samples = 1 if batch is None else batch
+        self.num_inputs = math.prod(source.shape) // self.num_samples
+        self.num_outputs = math.prod(target.shape) // self.num_samples
+        self.dtype = _VECTOR_DTYPE.get(source.dtype, source.dtype)
+        self.device = source.device
+        self._pullback: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._is_zero = False
+
+    def __enter__(self) -> JacobianOperator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the graph of u -> J^T u; the forward's own graph is the caller's."""
+        self._pullback = None
+
+    def rmatvec(self, u_BM: torch.Tensor, /) -> torch.Tensor:
+        """J^T u, [B, N]: one backward.
+
+        Raises:
+            NotMeasurable: a node on the way cannot be differentiated.
+        """
+        cotangent = u_BM.reshape(self._target.shape).to(self._target.dtype)
+        found = self._backward(cotangent, create_graph=False)
+        if found is None:
+            return self._zeros(self.num_inputs)
+        return found.reshape(self.num_samples, -1).to(self.dtype)
+
+    def matvec(self, v_BN: torch.Tensor, /) -> torch.Tensor:
+        """J v, [B, M]: one backward through the graph of u -> J^T u.
+
+        Raises:
+            NotMeasurable: a node on the way cannot be differentiated twice.
+        """
+        if self._pullback is None and not self._is_zero:
+            self._build(slimmed=True)
+        tangent = v_BN.reshape(self._source.shape).to(self._source.dtype)
+        try:
+            found = self._push(tangent)
+        except RuntimeError:
+            # Another version of torch may check the tensors that `slim` cut: do without.
+            self._build(slimmed=False)
+            try:
+                found = self._push(tangent)
+            except (RuntimeError, NotImplementedError) as cause:
+                raise NotMeasurable(_reason(cause)) from cause
+        if found is None:
+            self._accept_zero()
+            return self._zeros(self.num_outputs)
+        return found.reshape(self.num_samples, -1).to(self.dtype)
+
+    def _accept_zero(self) -> None:
+        """J^T u does not depend on u, says autograd: true of a step function, or a cut graph."""
+        if self._is_zero:
+            return
+        probe = torch.Generator().manual_seed(0)
+        u_BM = torch.randn(self.num_samples, self.num_outputs, generator=probe)
+        if bool(self.rmatvec(u_BM.to(self.device)).any()):
+            raise NotMeasurable(_CUT)
+        self._is_zero = True
+        self.close()
+
+    def _push(self, tangent: torch.Tensor) -> torch.Tensor | None:
+        if self._pullback is None:
+            return None
+        u, gradient = self._pullback
+        (found,) = torch.autograd.grad(gradient, u, tangent, retain_graph=True, allow_unused=True)
+        return found
+
+    def _build(self, *, slimmed: bool) -> None:
+        target = self._target
+        with torch.enable_grad():
+            u = torch.zeros(target.shape, dtype=target.dtype, device=target.device)
+            # No leaf: the saved tensors of a leaf cannot be slimmed.
+            u = u.requires_grad_() + _zero(self._anchor, u)
+            gradient = self._backward(u, create_graph=True)
+        if gradient is None:
+            self._is_zero = True
+            return
+        if not gradient.requires_grad:
+            self._accept_zero()
+            return
+        if slimmed:
+            slim(gradient, cotangent=u)
+        self._pullback = (u, gradient)
+
+    def _backward(self, cotangent: torch.Tensor, *, create_graph: bool) -> torch.Tensor | None:
+        try:
+            (found,) = torch.autograd.grad(
+                (self._target.edge,),
+                (self._source.edge,),
+                (cotangent,),
+                retain_graph=True,
+                create_graph=create_graph,
+                allow_unused=True,
+            )
+        except (RuntimeError, NotImplementedError) as cause:
+            raise NotMeasurable(_reason(cause)) from cause
+        return found
+
+    def _zeros(self, width: int) -> torch.Tensor:
+        return torch.zeros(self.num_samples, width, dtype=self.dtype, device=self.device)
+
+
+def _zero(anchor: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
+    """A zero with the history of `anchor`, whatever its value."""
+    if anchor is None or not anchor.requires_grad or anchor.numel() == 0:
+        return like.new_zeros(())
+    first = anchor[(0,) * anchor.dim()]
+    return torch.where(torch.ones_like(first, dtype=torch.bool), 0.0, first).to(like)
+
+
+def _check(place: Place, batch: int | None) -> None:
+    if place.dtype.is_complex or not place.dtype.is_floating_point:
+        raise NotMeasurable(f"Jacobians of {place.dtype} tensors are not supported")
+    if batch is not None and (not place.shape or place.shape[0] != batch):
+        raise ValueError(
+            f"a tensor of shape {place.shape} does not hold {batch} samples along its first "
+            "dimension; pass batch=None to treat it as one sample"
+        )
+
+
+def _reason(cause: BaseException) -> str:
+    text = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    return text if len(text) <= 160 else text[:157] + "..."

@@ -1,0 +1,166 @@
+"""The records of a Jacobian's size, and how samples make them: norms, stable rank, errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectrumConfig:
+    """How hard to try: stop when the mean stated error is `tolerance` of the spectral norm.
+
+    `max_steps` bounds the pairs of products. `dense_limit` is the number of inputs or outputs per
+    sample up to which the Jacobian is formed exactly instead.
+    """
+
+    tolerance: float = 0.05
+    max_steps: int = 12
+    dense_limit: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean over samples, its standard error over them, and the numerical error of the method.
+
+    `stderr` is None for one sample. `error` is the method's own uncertainty of the mean (one
+    standard deviation for random probes), in the unit of `value`; 0 where the value is exact.
+    """
+
+    value: float
+    stderr: float | None
+    error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSpectrum:
+    """One sample's numbers; `lower` is certain, `upper` holds with probability 95 %."""
+
+    norm: float
+    norm_error: float
+    lower: float
+    upper: float
+    residual: float
+    frobenius_rms: float
+    frobenius_error: float
+    num_inputs: int
+
+    @property
+    def stable_rank(self) -> float:
+        """|J|_F^2 / |J|_2^2; NaN for a zero Jacobian."""
+        return self.num_inputs * (self.frobenius_rms / self.norm) ** 2 if self.norm else math.nan
+
+    @property
+    def stable_rank_error(self) -> float:
+        """Both relative errors, doubled by the squares, as if independent."""
+        if not self.norm:
+            return math.nan
+        parts = (self.norm_error / self.norm, self.frobenius_error / self.frobenius_rms)
+        return 2 * self.stable_rank * math.hypot(*parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JacobianSpectrum:
+    """Size of a Jacobian, averaged over samples.
+
+    `frobenius_rms` is |J|_F / sqrt(inputs). `lower` (certain) and `upper` (95 % per sample) are
+    means over samples of bounds on the spectral norm; `residual` is the mean Krylov residual, and
+    `worst_error` the largest relative error that any sample's norm is stated to have. `converged`
+    says whether the mean relative error reached the tolerance. `num_products` counts products
+    with J and its transpose that were made for this spectrum.
+    """
+
+    spectral_norm: Estimate
+    frobenius_rms: Estimate
+    stable_rank: Estimate
+    lower: float
+    upper: float
+    residual: float
+    worst_error: float
+    converged: bool
+    num_products: int
+    num_samples: int
+    is_exact: bool = False
+
+
+def dense_samples(jacobian_BMN: torch.Tensor) -> list[SampleSpectrum]:
+    """Each sample's numbers from its whole Jacobian, in float64. O(B M N min(M, N))."""
+    width = jacobian_BMN.shape[-1]
+    samples = []
+    for J_MN in jacobian_BMN.double():
+        if not bool(torch.isfinite(J_MN).all()):
+            samples.append(lost_sample(width))
+            continue
+        norm = float(torch.linalg.svdvals(J_MN)[0])
+        rms = float(torch.linalg.matrix_norm(J_MN)) / math.sqrt(width)
+        samples.append(exact_sample(norm, rms, width))
+    return samples
+
+
+def summarise(
+    samples: Sequence[SampleSpectrum],
+    *,
+    config: SpectrumConfig,
+    num_products: int,
+    is_exact: bool = False,
+) -> JacobianSpectrum:
+    """Means over samples; a sample that is not finite makes every mean NaN."""
+    norm = _estimate([s.norm for s in samples], [s.norm_error for s in samples])
+    relative = [s.norm_error / s.norm if s.norm else 0.0 for s in samples]
+    return JacobianSpectrum(
+        spectral_norm=norm,
+        frobenius_rms=_estimate(
+            [s.frobenius_rms for s in samples],
+            [s.frobenius_error for s in samples],
+            independent=True,
+        ),
+        stable_rank=_estimate(
+            [s.stable_rank for s in samples], [s.stable_rank_error for s in samples]
+        ),
+        lower=_mean([s.lower for s in samples]),
+        upper=_mean([s.upper for s in samples]),
+        residual=_mean([s.residual for s in samples]),
+        worst_error=max(relative) if not any(map(math.isnan, relative)) else math.nan,
+        converged=norm.error <= config.tolerance * norm.value,
+        num_products=num_products,
+        num_samples=len(samples),
+        is_exact=is_exact,
+    )
+
+
+def exact_sample(norm: float, rms: float, width: int) -> SampleSpectrum:
+    """A sample without errors."""
+    return SampleSpectrum(
+        norm=norm,
+        norm_error=0.0,
+        lower=norm,
+        upper=norm,
+        residual=0.0,
+        frobenius_rms=rms,
+        frobenius_error=0.0,
+        num_inputs=width,
+    )
+
+
+def lost_sample(width: int) -> SampleSpectrum:
+    """A sample whose Jacobian is not finite."""
+    return exact_sample(math.nan, math.nan, width)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _estimate(
+    values: Sequence[float], errors: Sequence[float], *, independent: bool = False
+) -> Estimate:
+    """Mean with errors added up, or in squares where they are independent between samples."""
+    mean, n = _mean(values), len(values)
+    error = math.hypot(*errors) / n if independent else _mean(errors)
+    if n < 2:
+        return Estimate(value=mean, stderr=None, error=error)
+    spread = sum((v - mean) ** 2 for v in values) / (n - 1)
+    return Estimate(value=mean, stderr=math.sqrt(spread / n), error=error)

@@ -1,0 +1,313 @@
+"""The frozen records that the stages hand on, and that a report holds. Imports no torch.
+
+Everything here is plain data: numbers, strings and tuples, so that a report can be written as
+JSON, compared and kept. Records that hold tensors or modules live with their stage.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+SCHEMA = "plusone.report/1"
+
+State = Literal["ok", "nan", "inf", "-inf"]
+Kind = Literal["identity", "projection", "gated", "scaled", "concat", "attention"]
+Label = Literal["trainable", "vanishing", "exploding", "unstable"]
+Mode = Literal["as-is", "train", "eval"]
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A measured number that survives JSON: infinities and NaN are states, not holes.
+
+    `value` is None when the number is not finite (`state` says which) or when it was not measured
+    (`state` is "ok" and the report's `not_measured` says why). `stderr` is the standard error of
+    `value` over samples and repeats, in the same unit, or None where there was one sample.
+    """
+
+    value: float | None = None
+    state: State = "ok"
+    stderr: float | None = None
+
+    @classmethod
+    def of(cls, number: float, stderr: float | None = None) -> Value:
+        """The record of `number`; a standard error that is not finite is dropped."""
+        if math.isnan(number):
+            return cls(state="nan")
+        if math.isinf(number):
+            return cls(state="inf" if number > 0 else "-inf")
+        kept = stderr if stderr is not None and math.isfinite(stderr) else None
+        return cls(value=float(number), stderr=kept)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether a measurement was made, finite or not."""
+        return self.value is not None or self.state != "ok"
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the number is there and finite."""
+        return self.value is not None
+
+    def __float__(self) -> float:
+        if self.value is not None:
+            return self.value
+        return math.nan if self.state in ("ok", "nan") else float(self.state)
+
+
+NOT_MEASURED = Value()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """One skip: a path around a residual branch into a join.
+
+    `source` and `join` name the places where the skip leaves and returns; `module` is the module
+    whose forward contains the join; `span` is the number of weighted layers (convolutions, linear
+    maps, attention) on the longest branch that it goes around; `level` is the nesting depth
+    (0 for a skip that no other skip goes around); `blocks` are the positions in the report's
+    block list of the first and the last block that it goes around (or -1).
+    """
+
+    kind: Kind
+    source: str
+    join: str
+    module: str
+    span: int
+    level: int = 0
+    first_block: int = -1
+    last_block: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathLaw:
+    """How many paths of each length lead from input to output, and how gradient spreads on them.
+
+    The length of a path is the number of blocks whose branch it takes (plain blocks count on
+    every path). `log10_counts[i]` belongs to length `lengths[i]`; `weights[i]` is the share of
+    the gradient's second moment that paths of this length carry (empty where not measured).
+    `effective_length` is the mean length under `weights` (None where not measured). Where no path
+    leads from input to output, `log10_count` is -1 and `lengths` is empty.
+    """
+
+    log10_count: float
+    min_length: int
+    max_length: int
+    mean_length: float
+    effective_length: float | None = None
+    lengths: tuple[int, ...] = ()
+    log10_counts: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """A run of `count` blocks of the same structure, from block `first` on, `period` at a time."""
+
+    name: str
+    first: int
+    count: int
+    period: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """What the graph says: blocks, depth (blocks on the longest path), skips and path lengths."""
+
+    num_blocks: int
+    depth: int
+    skips: tuple[Skip, ...] = ()
+    paths: PathLaw
+    folds: tuple[Fold, ...] = ()
+    num_parameters: int = 0
+    num_operations: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spectrum:
+    """Size of a Jacobian: largest singular value, Frobenius norm / sqrt(inputs), stable rank."""
+
+    spectral_norm: Value = NOT_MEASURED
+    frobenius_rms: Value = NOT_MEASURED
+    stable_rank: Value = NOT_MEASURED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockReport:
+    """One block, in the order of execution.
+
+    `depth` counts blocks on the longest path up to and with this one. `signal_rms` and
+    `gradient_rms` are root mean squares over the elements of the block's output and of the
+    gradient that arrives there; `gradient_norm` is the gradient's Euclidean norm per sample.
+    `residual_ratio` is rms(branch) / rms(skip) at the join. `jacobian` is of the whole block
+    (I + F for an identity skip), `branch_jacobian` of F alone. `similarity` is the mean cosine
+    between the representations of two samples at the block's output, `token_similarity` between
+    two tokens (or nodes) of one sample, `rank` the effective rank of the samples' representations
+    (exponential of the entropy of the normalised eigenvalues of their Gram matrix). `shape` and
+    `input_shape` are those of the block's output and input; `layers` counts the weighted layers
+    of its own, `level` the blocks around it.
+    """
+
+    name: str
+    depth: int
+    kind: Literal["residual", "plain"] = "residual"
+    module: str = ""
+    skip: Kind | None = None
+    signal_rms: Value = NOT_MEASURED
+    gradient_rms: Value = NOT_MEASURED
+    gradient_norm: Value = NOT_MEASURED
+    residual_ratio: Value = NOT_MEASURED
+    jacobian: Spectrum = field(default_factory=Spectrum)
+    branch_jacobian: Spectrum = field(default_factory=Spectrum)
+    similarity: Value = NOT_MEASURED
+    token_similarity: Value = NOT_MEASURED
+    rank: Value = NOT_MEASURED
+    shape: tuple[int, ...] = ()
+    input_shape: tuple[int, ...] = ()
+    layers: int = 0
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingularValues:
+    """Smallest, median and largest singular value of the end-to-end Jacobian."""
+
+    min: Value = NOT_MEASURED
+    median: Value = NOT_MEASURED
+    max: Value = NOT_MEASURED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndToEnd:
+    """From the first block's input to the last block's output.
+
+    `log10_gradient_ratio` is log10(|g_in| / |g_out|) with Euclidean norms per sample: 0 is
+    perfect, -6 says that a millionth of the gradient arrives. `log10_signal_ratio` is
+    log10(rms_out / rms_in).
+    """
+
+    log10_gradient_ratio: Value = NOT_MEASURED
+    log10_signal_ratio: Value = NOT_MEASURED
+    singular_values: SingularValues = field(default_factory=SingularValues)
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was measured, before it is judged.
+
+    `first_non_finite` names the first place where the signal stops being finite ("" if it stays
+    so) and `non_finite_in` what was not finite there; `dead_blocks` are the blocks whose branch
+    gives nothing and can learn nothing.
+    """
+
+    blocks: tuple[BlockReport, ...] = ()
+    end_to_end: EndToEnd = field(default_factory=EndToEnd)
+    first_non_finite: str = ""
+    non_finite_in: str = ""
+    dead_blocks: tuple[str, ...] = ()
+    not_measured: tuple[NotMeasured, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judgement, the probability that the net trains, and why.
+
+    `is_calibrated` says whether `probability` comes from nets that were really trained.
+    """
+
+    label: Label
+    probability: float
+    reason: str
+    is_calibrated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule that fired, with the first place where the trouble starts."""
+
+    code: str
+    name: str
+    where: str
+    value: Value
+    threshold: Value
+    reason: str
+    remedy: str
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Seconds of the whole scan, of one plain forward+backward, and their ratio (0: not timed)."""
+
+    seconds: float = 0.0
+    forward_backward_seconds: float = 0.0
+    ratio: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMeasured:
+    """Something that a full scan measures and this one did not, with the reason."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """How the numbers came to be: versions, mode, seed, inputs, loss and the samples used."""
+
+    plusone: str = ""
+    torch: str = ""
+    python: str = ""
+    device: str = ""
+    dtype: str = ""
+    mode: str = ""
+    seed: int = 0
+    threads: int = 0
+    inputs: str = ""
+    loss: str = ""
+    spectra: str = ""
+    repeats: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportData:
+    """Everything that a report holds; `plusone.report.Report` renders it. Schema `SCHEMA`.
+
+    `verdict` is None where nothing was measured (`plusone map`).
+    """
+
+    schema: str = SCHEMA
+    target: str
+    verdict: Verdict | None = None
+    structure: Structure
+    blocks: tuple[BlockReport, ...] = ()
+    end_to_end: EndToEnd = field(default_factory=EndToEnd)
+    findings: tuple[Finding, ...] = ()
+    cost: Cost = field(default_factory=Cost)
+    not_measured: tuple[NotMeasured, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanConfig:
+    """What to measure and how hard to try.
+
+    `mode` "as-is" keeps the model's own training flags. `quick` measures structure, profile and
+    verdict alone. `repeats` random cotangents (or loss evaluations) are averaged. `samples` of
+    the batch are used for the spectra. `select` and `ignore` are prefixes of finding codes.
+    """
+
+    seed: int = 0
+    mode: Mode = "as-is"
+    quick: bool = False
+    repeats: int = 1
+    samples: int = 2
+    tolerance: float = 0.05
+    timed: bool = True
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()

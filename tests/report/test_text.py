@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from plusone.errors import InputError
+from plusone.report import Report
+from plusone.report.text import render
+
+from . import golden, samples
+
+WIDTHS = (24, 40, 60, 80, 120)
+
+
+def words(text: str) -> str:
+    """The text without any white space, to compare what is left after wrapping."""
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "vanishing", "broken", "empty", "unet"])
+@pytest.mark.parametrize("width", [40, 100])
+def test_the_full_text_is_as_it_was_looked_at(name: str, width: int) -> None:
+    golden.check(f"{name}_{width}.txt", render(samples.ALL[name](), width=width) + "\n")
+
+
+@pytest.mark.parametrize("name", samples.ALL)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    lines = render(samples.ALL[name](), width=width).split("\n")
+    assert max(map(len, lines)) <= width
+    assert lines == [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize("name", samples.ALL)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_narrow_terminal_loses_no_number(name: str, width: int) -> None:
+    wide, narrow = (render(samples.ALL[name](), width=w) for w in (250, width))
+    numbers = set(re.findall(r"\d[\d.]*e-\d+|\d+\.\d+", wide))
+    assert {number for number in numbers if number not in words(narrow)} == set()
+
+
+@pytest.mark.parametrize("name", samples.ALL)
+@pytest.mark.parametrize("format", ["full", "concise"])
+def test_colour_adds_nothing_but_colour(name: str, format: str) -> None:
+    plain = render(samples.ALL[name](), format=format)  # type: ignore[arg-type]
+    colored = render(samples.ALL[name](), format=format, color=True)  # type: ignore[arg-type]
+    assert "\x1b" not in plain
+    assert "\x1b" in colored
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored) == plain
+
+
+def test_the_verdict_and_the_findings_come_first() -> None:
+    text = render(samples.vanishing())
+    order = [
+        "VANISHING",
+        "layers.19  G201",
+        "-> identity skip around",
+        "depth 50",
+        "\nblock ",
+        "not measured",
+        "random cotangents of unit variance",
+    ]
+    positions = [text.index(part) for part in order]
+    assert positions == sorted(positions)
+
+
+def test_concise_is_the_verdict_and_one_line_per_finding() -> None:
+    first, *rest = render(samples.vanishing(), format="concise").split("\n")
+    assert first.startswith("examples/deep.py:plain50: vanishing (<1 % likely to train)")
+    assert rest[0] == (
+        "layers.19  G201 vanishing-gradient  gradient rms 8.7e-22, 1e18 times below the last block"
+        " -> identity skip around every 2 layers"
+    )
+    assert rest[1].startswith("(whole network)  S101 deep-stack-without-skip  50 blocks")
+    assert len(rest) == 2
+
+
+def test_line_breaks_in_names_cannot_make_lines() -> None:
+    data = samples.hostile()
+    assert len(render(data, format="concise").split("\n")) == 1 + len(data.findings)
+    annotations = render(data, format="github").split("\n")
+    assert [line.split(" ")[0] for line in annotations] == ["::error", "::notice"]
+
+
+def test_github_annotations_name_the_file_and_escape_their_properties() -> None:
+    error, warning, notice = render(samples.vanishing(), format="github").split("\n")
+    assert error.startswith(
+        "::error file=examples/deep.py,title=G201 vanishing-gradient::layers.19: gradient"
+    )
+    assert warning.startswith("::warning file=examples/deep.py,title=S101")
+    assert notice.startswith("::notice file=examples/deep.py,title=plusone::")
+    assert "<1 %25 likely" in notice
+
+
+def test_many_blocks_are_folded_but_those_that_findings_name_are_shown() -> None:
+    text = render(samples.vanishing())
+    table = text[text.index("block  ") :]
+    assert re.search(r"^layers\.19 +plain", table, re.MULTILINE)
+    assert "layers.7 .. 18 (x12)" in table
+    assert "Rows of several blocks show medians." in text
+    assert len(render(samples.thousand()).split("\n")) < 80
+
+
+def test_repeats_are_folded_with_their_number() -> None:
+    assert "layer3.1 x5" in render(samples.resnet50())
+    assert "0.self_attention x12" in render(samples.mixed_transformer(), width=200)
+
+
+def test_numbers_that_are_not_finite_are_named_and_missing_ones_are_dashes() -> None:
+    broken = render(samples.broken())
+    assert re.search(r"^blocks\.3 +scaled +inf +nan", broken, re.MULTILINE)
+    assert "nan / -inf / inf" in broken
+    unet = render(samples.unet())
+    assert not re.search(r"F/skip", unet), "a column that nobody measured is left out"
+
+
+def test_structure_alone_has_no_verdict_and_says_why() -> None:
+    text = render(samples.empty())
+    assert "structure only, no verdict" in text
+    assert "gradient: map runs no backward pass" in text
+    assert "No findings" not in text
+
+
+def test_an_unknown_format_is_refused() -> None:
+    # A TypeError where the type checker of the test run gets there first.
+    with pytest.raises((InputError, TypeError), match="'xml'"):
+        Report(samples.unet()).to_text(format="xml")  # type: ignore[arg-type]

@@ -1,0 +1,64 @@
+"""The public names, and that `plusone.scan` is the function in whatever order things load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import plusone
+
+NAMES = [
+    "CaptureError",
+    "Finding",
+    "InputError",
+    "MissingExtraError",
+    "PlusoneError",
+    "Report",
+    "ReportError",
+    "ScanConfig",
+    "Skip",
+    "TargetError",
+    "Value",
+    "Verdict",
+    "scan",
+]
+
+
+def test_the_public_names_are_a_frozen_list() -> None:
+    assert sorted(plusone.__all__) == NAMES
+    assert all(getattr(plusone, name) is not None for name in NAMES)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'plusone' has no attribute 'scna'"):
+        _ = plusone.scna  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import plusone; f = plusone.scan",
+        "from plusone import scan as f",
+        "import plusone.scan; f = plusone.scan",
+        "from plusone.scan import scan_subject; import plusone; f = plusone.scan",
+        "import plusone; plusone.scan; from plusone.scan import scan_subject; f = plusone.scan",
+        "import importlib, plusone; importlib.import_module('plusone.scan'); f = plusone.scan",
+    ],
+)
+def test_scan_is_the_function_in_any_order_of_imports(program: str) -> None:
+    check = "import types; assert isinstance(f, types.FunctionType), f; print(f.__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; {check}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip() == "scan", done.stderr
+
+
+def test_importing_the_package_loads_no_torch() -> None:
+    program = "import sys, plusone; plusone.ScanConfig; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
