@@ -101,7 +101,10 @@ def stages(call: Call) -> dict[str, Callable[[], object]]:
     """The stages to time, by name; each does its whole work anew."""
     model, args, kwargs = call
     batch = batch_size(args, kwargs)
-    silent: Callable[[str, float], None] = lambda stage, share: None
+
+    def silent(stage: str, share: float) -> None:
+        return None
+
     with sandbox(model) as box:
         observer = SignalObserver(batch)
         first = record(model, args, kwargs, box=box, observe=observer)

@@ -24,7 +24,7 @@ class GCNLayer(nn.Module):
 
 
 class GCN(nn.Module):
-    """`depth` layers; `kind` is "plain", "residual" or "initial" (a tenth of the first features)."""
+    """`depth` layers; `kind` is "plain", "residual" or "initial" (a part of the first features)."""
 
     def __init__(self, depth: int, width: int, kind: str) -> None:
         super().__init__()

@@ -161,7 +161,7 @@ IMAGE_MODELS = (
         name="timm mobilenetv3_small",
         make=_timm("mobilenetv3_small_100"),
         skips=Skips(identity=6, gated=9),
-        because="11 blocks, 6 with stride 1 and equal width; SE in 1 of 16, 3 of 40, 2 of 48, 3 of 96",
+        because="11 blocks, 6 keep stride and width; SE in 1 of 16, 3 of 40, 2 of 48, 3 of 96",
     ),
     Entry(
         name="timm regnety_002",

@@ -39,9 +39,10 @@ class EdgeFinder:
         if node is None or out < 0 or self._owner.get(op.sequence) != number:
             return None
         metadata = getattr(node, "_input_metadata", None)
-        if metadata is not None:
-            if out >= len(metadata) or tuple(metadata[out].shape) != op.shapes[out]:
-                return None
+        if metadata is not None and (
+            out >= len(metadata) or tuple(metadata[out].shape) != op.shapes[out]
+        ):
+            return None
         return GradientEdge(node, out)
 
     def _collect(self, roots: Iterable[Node | None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -40,13 +41,19 @@ def as_samples(tensor: torch.Tensor, batch: int | None) -> torch.Tensor:
 def mean_square(tensor: torch.Tensor, batch: int | None) -> torch.Tensor:
     """The mean square of each sample, shape [samples], in float64.
 
-    The norm is accumulated in float32 at least and squared in float64, so that half precision
-    and large values do not overflow.
+    The norm is accumulated in float32 at least and squared in float64. Where squares would leave
+    the range of that accumulation (a gradient of 1e-30, say), rows are divided by their largest
+    element first, which costs two more reads; only below 1e-154 does the result become 0.
     """
     rows = as_samples(tensor.detach(), batch)
     dtype = torch.float64 if rows.dtype == torch.float64 else torch.float32
-    norm: torch.Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=dtype).double()
-    return norm.square() / max(rows.shape[1], 1)
+    norm: torch.Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=dtype)
+    width = max(rows.shape[1], 1)
+    if not _is_in_range(norm, width):
+        scaled, scale = _scaled(rows)
+        norm = torch.linalg.vector_norm(scaled, dim=1) * scale
+    square: torch.Tensor = norm.double().square() / width
+    return square
 
 
 def moments(tensor: torch.Tensor, batch: int | None) -> Moments:
@@ -56,10 +63,12 @@ def moments(tensor: torch.Tensor, batch: int | None) -> Moments:
     gram = None
     square = None
     if rows.shape[0] > 1 and not tensor.is_complex():
-        products = _products(rows[:MAX_SAMPLES])
+        products, scale = _products(rows[:MAX_SAMPLES])
         gram = _cosines(products)
-        if rows.shape[0] <= MAX_SAMPLES and bool(torch.isfinite(products).all()):
-            square = products.diagonal().clamp_min(0) / max(rows.shape[1], 1)
+        if rows.shape[0] <= MAX_SAMPLES:
+            lengths = products.diagonal().clamp_min(0)
+            lengths = lengths if scale is None else lengths * scale.square()
+            square = lengths / max(rows.shape[1], 1)
     return Moments(
         square=mean_square(tensor, batch) if square is None else square,
         numel=rows.shape[1],
@@ -68,9 +77,30 @@ def moments(tensor: torch.Tensor, batch: int | None) -> Moments:
     )
 
 
-def _products(rows: torch.Tensor) -> torch.Tensor:
+def _is_in_range(norm: torch.Tensor, width: int) -> bool:
+    """Whether the squares that `norm` was made from neither overflowed nor lost digits."""
+    low, high = torch.aminmax(norm) if norm.numel() else (norm.new_ones(()), norm.new_ones(()))
+    floor = 1e3 * math.sqrt(torch.finfo(norm.dtype).tiny * width)
+    return float(low) > floor and float(high) < math.inf
+
+
+def _scaled(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each row divided by its largest element, and these elements; both in float64."""
+    rows = rows.double()
+    scale = rows.abs().amax(1) if rows.shape[1] else rows.new_zeros(rows.shape[0])
+    has_size = torch.isfinite(scale) & (scale > 0)
+    scale = torch.where(has_size, scale, 1.0)
+    return rows / scale[:, None], scale
+
+
+def _products(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Scalar products of all rows, or those of the scaled rows with the scales."""
     rows = rows if rows.dtype in (torch.float32, torch.float64) else rows.float()
-    return (rows @ rows.T).double()
+    products = rows @ rows.T
+    if _is_in_range(products.diagonal().clamp_min(0).sqrt(), max(rows.shape[1], 1)):
+        return products.double(), None
+    scaled, scale = _scaled(rows)
+    return scaled @ scaled.T, scale
 
 
 def _cosines(products: torch.Tensor) -> torch.Tensor:
@@ -91,7 +121,7 @@ def _token_gram(tensor: torch.Tensor, batch: int | None) -> torch.Tensor | None:
     if rows.shape[0] < 2 or tensor.is_complex():
         return None
     step = max(1, rows.shape[0] // MAX_TOKENS)
-    return _cosines(_products(rows[::step][:MAX_TOKENS]))
+    return _cosines(_products(rows[::step][:MAX_TOKENS])[0])
 
 
 def mean_cosine(gram: torch.Tensor) -> float:
