@@ -91,6 +91,12 @@ class Recorder(TorchDispatchMode):
             self._params[self._cdata(parameter)] = len(self.parameters)
             self.parameters.append(name)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # torch would wrap every dispatch in `torch._dynamo.disable`, which costs 4 us an operation
+        # and a second to import. Nothing compiles while a recorder is active.
+        return False
+
     def add_input(self, tensor: torch.Tensor) -> int:
         """The number of a new source operation that stands for the input `tensor`."""
         number = len(self.ops)
