@@ -13,6 +13,7 @@ class GCNLayer(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, width)
+        self.has_skip = True
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         """The mixed and mapped nodes."""
@@ -39,7 +40,8 @@ class GCN(nn.Module):
         x = first = F.relu(self.encode(x))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             if self.kind == "residual":
-                x = x + conv(F.relu(norm(x)), edges)
+                h = conv(F.relu(norm(x)), edges)
+                x = x + h if conv.has_skip else h
             elif self.kind == "initial":
                 x = F.relu(0.8 * conv(x, edges) + 0.2 * first)
             else:

@@ -1,4 +1,4 @@
-"""A rule of the table, filled in for one place."""
+"""A rule of the table, filled in for one place, and the words that reasons share."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def times(decades: float) -> str:
     """10**decades in words: '1,300 times', '2e+09 times'."""
     factor = 10.0 ** min(abs(decades), 300.0)
     return f"{factor:,.0f} times" if factor < 1e5 else f"{factor:.0e} times"
+
+
+def span(first: str, last: str) -> str:
+    """A run of blocks in words: 'in blocks.3', 'from blocks.3 to blocks.9'."""
+    return f"in {first}" if first == last else f"from {first} to {last}"

@@ -3,46 +3,70 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
-from plusone.judge.findings import finding, times
-from plusone.judge.thresholds import FIRST_SIGN_DECADES, GRADIENT_DECADES
+from plusone.judge.findings import finding, span, times
+from plusone.judge.run import troubled_run
+from plusone.judge.thresholds import GRADIENT_DECADES
 from plusone.records import BlockReport, Evidence, Finding
 
 
 def judge_gradient(evidence: Evidence) -> list[Finding]:
-    """G201 or G202 where the gradient's norm changes by too much over the whole net."""
+    """G201 or G202 where the gradient's norm changes by too much over the whole net.
+
+    Where something is not finite, that comes first: sizes beside it say nothing.
+    """
     ratio = evidence.end_to_end.log10_gradient_ratio
     decades = float(ratio)
-    if math.isnan(decades) or abs(decades) <= GRADIENT_DECADES:
+    if evidence.first_non_finite or math.isnan(decades) or abs(decades) <= GRADIENT_DECADES:
         return []
     vanishes = decades < 0
-    where = first_sign(evidence.blocks, vanishes=vanishes)
-    if decades == -math.inf:
-        size = "no gradient at all reaches the first block"
-    else:
-        word = "smaller" if vanishes else "larger"
-        size = f"the gradient at the first block is {times(decades)} {word} than at the last"
-    if where:
-        size += f"; going down from the output, it starts at {where}"
     code = "G201" if vanishes else "G202"
     limit = -GRADIENT_DECADES if vanishes else GRADIENT_DECADES
-    return [finding(code, where, ratio, limit, size)]
+    where, how = _place(evidence.blocks, decades)
+    if decades == -math.inf:
+        reason = f"no gradient at all reaches the first block{how}"
+    else:
+        word = "smaller" if vanishes else "larger"
+        reason = f"the gradient at the first block is {times(decades)} {word} than at the last{how}"
+    return [finding(code, where, ratio, limit, reason)]
 
 
-def first_sign(blocks: tuple[BlockReport, ...], *, vanishes: bool) -> str:
-    """The block through which the gradient, on its way down, passes the first decade for good.
+def _place(blocks: tuple[BlockReport, ...], decades: float) -> tuple[str, str]:
+    """The first block, from the input on, of those that change the gradient, and how they do."""
+    known = [(b.name, float(b.gradient_norm)) for b in blocks if b.gradient_norm.is_finite]
+    names, norms = [name for name, _ in known], [norm for _, norm in known]
+    if not names:
+        return "", ""
+    reached = next((k for k, norm in enumerate(norms) if norm > 0), None)
+    if reached is None:
+        return names[-1], ""
+    if (reached > 0 or decades == -math.inf) and norms[reached] > _UNDERFLOW * norms[-1]:
+        return names[reached], f": {names[reached]} passes none on"
+    names, logs = names[reached:], [math.log10(norm) if norm > 0 else None for norm in norms]
+    steps = _steps(logs[reached:], decades)
+    first, last = troubled_run(steps)
+    word = "falls" if decades < 0 else "grows"
+    inside = sum(steps[first : last + 1])
+    return names[first], f"; it {word} by {inside:.1f} decades {span(names[first], names[last])}"
 
-    The gradient at a block's output has passed through the blocks above; where it is first ten
-    times off, and stays so below, the block just above did it.
+
+# What is this much smaller than the gradient at the last block may be zero by underflow.
+_UNDERFLOW = 1e-25
+
+
+def _steps(logs: list[float | None], decades: float) -> list[float]:
+    """By how many decades each block moves the gradient in the direction of `decades`.
+
+    The gradient enters block k at its output and leaves at the output of block k - 1. Before the
+    first block it is known from the ratio over the whole net.
     """
-    norms = [(b.name, float(b.gradient_norm)) for b in blocks if b.gradient_norm.is_measured]
-    if not norms:
-        return ""
-    last = norms[-1][1]
-    culprit = norms[0][0]
-    for k, (_, norm) in enumerate(norms[:-1]):
-        off = math.log10(norm / last) if norm > 0 and last > 0 else -math.inf
-        if (off > -FIRST_SIGN_DECADES) if vanishes else (off < FIRST_SIGN_DECADES):
-            break
-        culprit = norms[k + 1][0]
-    return culprit
+    last = logs[-1]
+    known = last if last is not None else max(x for x in logs if x is not None)
+    start = known + decades if math.isfinite(decades) else logs[0]
+    path = [x if x is not None else math.nan for x in (start, *logs)]
+    for k, x in enumerate(path):
+        if math.isnan(x):  # a block beside the way that no gradient reaches: no step
+            path[k] = path[k - 1]
+    sign = math.copysign(1.0, decades)
+    return [sign * (before - after) for before, after in pairwise(path)]

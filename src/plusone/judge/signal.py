@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
-from plusone.judge.findings import finding, times
+from plusone.judge.findings import finding, span, times
+from plusone.judge.run import troubled_run
 from plusone.judge.thresholds import PARALLEL, PARALLEL_GROWTH, SIGNAL_DECADES
 from plusone.records import BlockReport, Evidence, Finding, Value
 
 
 def judge_signal(evidence: Evidence) -> list[Finding]:
-    """N501, A301, A304, A302 and A303."""
+    """N501 alone, or A301, A304, A302 and A303."""
     if evidence.first_non_finite:
-        where = evidence.first_non_finite
-        reason = f"the {evidence.non_finite_in} is not finite; {where} is the first place"
-        return [finding("N501", where, Value(state="nan"), 0.0, reason)]
+        return [_non_finite(evidence)]
     found = _growth(evidence)
     found += _parallel(evidence.blocks, "token_similarity", "A302", "tokens or nodes")
     found += _parallel(evidence.blocks, "similarity", "A303", "samples")
     return found
+
+
+def _non_finite(evidence: Evidence) -> Finding:
+    where, what = evidence.first_non_finite, evidence.non_finite_in
+    block = next((b for b in evidence.blocks if b.name == where), BlockReport(name="", depth=0))
+    seen = block.signal_rms if what == "signal" else Value(state="nan")
+    value = seen if seen.state in ("inf", "-inf") else Value(state="nan")
+    if what == "signal":
+        reason = f"the signal is {value.state} behind {where}; up to there it is finite"
+    elif what == "gradient":
+        reason = (
+            f"the signal is finite, but the gradient is not once it has passed {where} on its way "
+            "down from the output"
+        )
+    else:
+        reason = f"signal and gradient are finite on their way, but the {what} is not"
+    return finding("N501", where, value, 0.0, reason)
 
 
 def _growth(evidence: Evidence) -> list[Finding]:
@@ -28,20 +45,21 @@ def _growth(evidence: Evidence) -> list[Finding]:
         return []
     grows = decades > 0
     limit = SIGNAL_DECADES if grows else -SIGNAL_DECADES
-    blocks = [b for b in evidence.blocks if b.signal_rms.is_measured]
-    start = float(blocks[0].signal_rms)
-    where = blocks[-1].name
-    for block in blocks:
-        off = float(block.signal_rms) / start
-        if (off > 10.0) if grows else (off < 0.1):
-            where = block.name
-            break
-    word = "larger" if grows else "smaller"
-    size = f"{times(decades)} {word}" if math.isfinite(decades) else "zero"
-    reason = f"the signal after the last block is {size} than after the first; it starts at {where}"
-    if not math.isfinite(decades):
-        reason = f"the signal after the last block is zero; the fading starts at {where}"
-    return [finding("A301" if grows else "A304", where, ratio, limit, reason)]
+    sizes = [(b.name, float(b.signal_rms)) for b in evidence.blocks if b.signal_rms.is_finite]
+    silent = next((name for name, size in sizes if size == 0.0), "")
+    if decades == -math.inf or silent:
+        reason = f"the signal is exactly zero behind {silent}"
+        return [finding("A304", silent, ratio, -SIGNAL_DECADES, reason)]
+    names, logs = [n for n, _ in sizes], [math.log10(size) for _, size in sizes]
+    steps = [math.copysign(1.0, decades) * (after - before) for before, after in pairwise(logs)]
+    # What the first block does is not known, since nothing is read before it: as the second.
+    first, last = troubled_run([steps[0], *steps])
+    word, verb = ("larger", "grows") if grows else ("smaller", "fades")
+    reason = (
+        f"the signal after the last block is {times(decades)} {word} than after the first; it "
+        f"{verb} {span(names[first], names[last])}"
+    )
+    return [finding("A301" if grows else "A304", names[first], ratio, limit, reason)]
 
 
 def _parallel(blocks: tuple[BlockReport, ...], field: str, code: str, what: str) -> list[Finding]:

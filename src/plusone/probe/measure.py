@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -11,7 +14,7 @@ from plusone.capture.trace import Trace, ValueRef
 from plusone.graph.opkinds import ADD, base_name
 from plusone.graph.skipgraph import Block, SkipGraph
 from plusone.probe.gradient import GradientProfile
-from plusone.probe.moments import Moments, effective_rank, mean_cosine
+from plusone.probe.moments import MAX_TOKENS, Moments, effective_rank, mean_cosine
 from plusone.probe.signal import SignalObserver
 from plusone.records import NOT_MEASURED, BlockReport, EndToEnd, Evidence, NotMeasured, Value
 
@@ -28,8 +31,12 @@ class Profile:
 
 def profile_evidence(profile: Profile) -> Evidence:
     """The profile in the words of a report."""
-    blocks = tuple(_block(profile, block) for block in profile.graph.blocks)
-    where, what = _first_non_finite(profile)
+    branches = _branches(profile.trace, profile.graph) if profile.gradient is not None else {}
+    blocks = tuple(
+        _block(profile, block, branches.get(block.name, _Branch()).is_random)
+        for block in profile.graph.blocks
+    )
+    where, what = _first_non_finite(profile, branches)
     return Evidence(
         blocks=blocks,
         end_to_end=EndToEnd(
@@ -38,7 +45,7 @@ def profile_evidence(profile: Profile) -> Evidence:
         ),
         first_non_finite=where,
         non_finite_in=what,
-        dead_blocks=_dead_blocks(profile),
+        dead_blocks=_dead_blocks(profile, branches, {b.name: b.residual_ratio for b in blocks}),
         not_measured=_gaps(profile),
     )
 
@@ -53,8 +60,9 @@ def rms(square: torch.Tensor) -> Value:
     return Value.of(root, stderr=float(square.std()) / math.sqrt(n) / (2 * root))
 
 
-def _block(profile: Profile, block: Block) -> BlockReport:
+def _block(profile: Profile, block: Block, is_random: bool) -> BlockReport:
     moments = _at(profile, block)
+    tokens = _tokens(profile, block)
     gradient = profile.gradient.at.get(block.output) if profile.gradient else None
     size = _per_sample(profile.trace, block.output)
     norm = rms(gradient * size) if gradient is not None else NOT_MEASURED
@@ -67,9 +75,9 @@ def _block(profile: Profile, block: Block) -> BlockReport:
         signal_rms=rms(moments.square) if moments is not None else NOT_MEASURED,
         gradient_rms=rms(gradient) if gradient is not None else NOT_MEASURED,
         gradient_norm=norm,
-        residual_ratio=_residual_ratio(profile.signal, block),
+        residual_ratio=_residual_ratio(profile.signal, block, is_random),
         similarity=_similarity(moments.gram if moments else None),
-        token_similarity=_similarity(moments.tokens if moments else None),
+        token_similarity=tokens,
         rank=_rank(moments),
         shape=block.shape,
         input_shape=block.input_shape,
@@ -79,12 +87,15 @@ def _block(profile: Profile, block: Block) -> BlockReport:
 
 
 def _per_sample(trace: Trace, value: ValueRef) -> int:
+    """Elements per sample, also where samples and positions share the leading dimension."""
     shape = trace.ops[value[0]].shapes[max(value[1], 0)]
-    has_batch = trace.batch is not None and bool(shape) and shape[0] == trace.batch
-    return max(math.prod(shape[1:] if has_batch else shape), 1)
+    batch = trace.batch
+    is_batch = batch is not None and bool(shape) and shape[0] % batch == 0
+    return max(math.prod(shape) // batch if batch and is_batch else math.prod(shape), 1)
 
 
-def _residual_ratio(signal: SignalObserver, block: Block) -> Value:
+def _residual_ratio(signal: SignalObserver, block: Block, is_random: bool) -> Value:
+    """rms(branch) / rms(skip) over the samples; with stochastic depth, over those that kept it."""
     if block.skip_value is None:
         return NOT_MEASURED
     skip = signal.squares.get(block.skip_value)
@@ -92,6 +103,11 @@ def _residual_ratio(signal: SignalObserver, block: Block) -> Value:
     if skip is None or not terms or any(t.shape != skip.shape for t in terms):
         return NOT_MEASURED
     branch = torch.stack(terms).sum(0)
+    if is_random and bool((branch == 0).any()):
+        kept = branch > 0
+        if not bool(kept.any()):
+            return NOT_MEASURED
+        branch, skip = branch[kept], skip[kept]
     if not bool(torch.isfinite(skip).all()) or float(skip.min()) == 0.0:
         return Value.of(float((branch / skip).sqrt().mean()))
     return rms(branch / skip)
@@ -101,6 +117,25 @@ def _similarity(gram: torch.Tensor | None) -> Value:
     return Value.of(mean_cosine(gram)) if gram is not None else NOT_MEASURED
 
 
+def _tokens(profile: Profile, block: Block) -> Value:
+    """The mean cosine between two positions of one sample.
+
+    A linear layer may have been read with samples and positions in one dimension, [samples *
+    positions, channels]: then only pairs within a sample count.
+    """
+    reading = _at(profile, block)
+    if reading is None or reading.tokens is None:
+        return NOT_MEASURED
+    gram, batch = reading.tokens, profile.trace.batch
+    shape = profile.trace.ops[_reading_of(profile, block)].shapes[0]
+    if len(shape) != 2 or batch is None or shape[0] % batch:
+        return _similarity(gram)
+    step = max(1, shape[0] // MAX_TOKENS)
+    sample = torch.arange(gram.shape[0]) * step // (shape[0] // batch)
+    pairs = (sample[:, None] == sample[None, :]).fill_diagonal_(fill_value=False)
+    return Value.of(float(gram[pairs].mean())) if bool(pairs.any()) else NOT_MEASURED
+
+
 def _rank(moments: Moments | None) -> Value:
     if moments is None or moments.gram is None:
         return NOT_MEASURED
@@ -108,17 +143,29 @@ def _rank(moments: Moments | None) -> Value:
 
 
 def _gradient_ratio(profile: Profile) -> Value:
+    """log10(|g_in| / |g_out|), the mean over samples; of the batch where those do not match."""
     first, last = profile.graph.first, profile.graph.last
     if profile.gradient is None or first is None or last is None:
         return NOT_MEASURED
-    g_in, g_out = profile.gradient.at.get(first), profile.gradient.at.get(last)
-    if g_in is None or g_out is None or g_in.shape != g_out.shape:
+    at = profile.gradient.at
+    if first not in at:  # a model may take its inputs out of autograd: start behind that
+        first = next((b.output for b in profile.graph.blocks if b.output in at), first)
+    g_in, g_out = at.get(first), at.get(last)
+    if g_in is None or g_out is None:
         return NOT_MEASURED
-    n_in, n_out = _per_sample(profile.trace, first), _per_sample(profile.trace, last)
-    logs = 0.5 * torch.log10((g_in * n_in) / (g_out * n_out))
-    n = logs.numel()
-    spread = float(logs.std()) / math.sqrt(n) if n > 1 else None
-    return Value.of(float(logs.mean()), stderr=spread)
+    g_in = g_in * _per_sample(profile.trace, first)
+    g_out = g_out * _per_sample(profile.trace, last)
+    if g_in.shape != g_out.shape:
+        g_in, g_out = g_in.mean().reshape(1), g_out.mean().reshape(1)
+    arrives = g_out != 0  # a loss may leave a sample out
+    if not bool(arrives.any()):
+        return Value.of(math.nan)
+    logs = 0.5 * torch.log10(g_in[arrives] / g_out[arrives])
+    # One sample that a ReLU shuts out is no verdict on the net; most of them are.
+    reached = logs[logs > -math.inf] if float(logs.median()) > -math.inf else logs
+    n = reached.numel()
+    spread = float(reached.std()) / math.sqrt(n) if n > 1 else None
+    return Value.of(float(reached.mean()), stderr=spread)
 
 
 def _signal_ratio(blocks: tuple[BlockReport, ...]) -> Value:
@@ -126,45 +173,93 @@ def _signal_ratio(blocks: tuple[BlockReport, ...]) -> Value:
     if len(measured) < 2:
         return NOT_MEASURED
     first, last = float(measured[0]), float(measured[-1])
+    if last == 0.0:
+        return Value.of(-math.inf)
     if first == 0.0 or not math.isfinite(first):
         return Value.of(math.nan)
-    ratio = last / first
-    return Value.of(math.log10(ratio) if ratio > 0 else -math.inf if ratio == 0 else math.nan)
+    return Value.of(math.log10(last / first) if last > 0 else math.nan)
 
 
-def _first_non_finite(profile: Profile) -> tuple[str, str]:
-    """The first block (or module) whose result is not finite.
+def _first_non_finite(profile: Profile, branches: Mapping[str, _Branch]) -> tuple[str, str]:
+    """Where the signal, or else the gradient, is not finite first, and which of them it is."""
+    where = _signal_breaks(profile)
+    if where or profile.gradient is None:
+        return where, "signal" if where else ""
+    where = _gradient_breaks(profile, profile.gradient, branches)
+    if where:
+        return where, "gradient"
+    squares = profile.gradient.parameters.items()
+    bad = [n for n, square in squares if square is not None and not math.isfinite(square)]
+    return (bad[0].rpartition(".")[0] or bad[0], f"gradient of {bad[0]}") if bad else ("", "")
+
+
+def _signal_breaks(profile: Profile) -> str:
+    """The first block, or the layer before it, whose result is not finite.
 
     Only what a block or the model passes on counts: masked attention scores are infinite on
     purpose.
     """
     found = [b for b in profile.graph.blocks if not _is_finite(_at(profile, b))]
     ends = [profile.signal.at(value, -1) for value in profile.trace.outputs]
-    if found or not all(_is_finite(m) for m in ends):
-        start = found[0].operations[0] if found else 0
-        before = _first_bad_layer(profile)
-        if before is not None and (not found or before <= start):
-            return _place_of(profile, before), "signal"
-        return (found[0].name if found else "model"), "signal"
-    if profile.gradient is None:
-        return "", ""
-    for block in reversed(profile.graph.blocks):
-        gradient = profile.gradient.at.get(block.output)
-        if gradient is not None and not bool(torch.isfinite(gradient).all()):
-            return block.name, "gradient"
-    return "", ""
+    if not found and all(_is_finite(m) for m in ends):
+        return ""
+    start = found[0].operations[0] if found else len(profile.trace.ops)
+    fine = [b.operations[1] for b in profile.graph.blocks if b.operations[1] <= start]
+    before = _first_bad_layer(profile, max(fine, default=-1), start)
+    if before is not None:
+        return _place_of(profile, before)
+    return found[0].name if found else "model"
+
+
+def _gradient_breaks(
+    profile: Profile, gradient: GradientProfile, branches: Mapping[str, _Branch]
+) -> str:
+    """The block that a finite gradient enters from above and leaves below as something else."""
+
+    def is_bad(value: ValueRef) -> bool:
+        square = gradient.at.get(value)
+        return square is not None and not bool(torch.isfinite(square).all())
+
+    blocks = profile.graph.blocks
+    broken = [b for b in blocks if is_bad(b.entry) and not is_bad(b.output)]
+    if broken:
+        # Blocks around the culprit break as well, and so does one beside it with the same entry.
+        names = {b.name: branches.get(b.name, _Branch()).names for b in broken}
+        return min(
+            broken, key=lambda b: (not _has_bad_weights(gradient, names[b.name]), _length(b))
+        ).name
+    above = [b for b in blocks if is_bad(b.output)]
+    if not above:
+        return ""
+    behind = min(max(b.output[0] for b in above) + 1, len(profile.trace.ops) - 1)
+    return profile.trace.calls[profile.trace.ops[behind].call].path or "model"
+
+
+def _has_bad_weights(gradient: GradientProfile, names: Iterable[str]) -> bool:
+    squares = [gradient.parameters.get(n) for n in names]
+    return any(s is not None and not math.isfinite(s) for s in squares)
+
+
+def _length(block: Block) -> int:
+    return block.operations[1] - block.operations[0]
 
 
 def _at(profile: Profile, block: Block) -> Moments | None:
     return profile.signal.at(block.output, block.entry[0])
 
 
+def _reading_of(profile: Profile, block: Block) -> int:
+    """The operation whose result was read for the block: the last one read that is inside it."""
+    read = profile.signal.results
+    return next(n for n in range(block.output[0], block.entry[0], -1) if n in read)
+
+
 def _is_finite(moments: Moments | None) -> bool:
     return moments is None or bool(torch.isfinite(moments.square).all())
 
 
-def _first_bad_layer(profile: Profile) -> int | None:
-    for number in sorted(profile.signal.results):
+def _first_bad_layer(profile: Profile, after: int, until: int) -> int | None:
+    for number in sorted(n for n in profile.signal.results if after < n <= until):
         is_sum = base_name(profile.trace.ops[number].name) in ADD
         if not is_sum and not _is_finite(profile.signal.results[number]):
             return number
@@ -179,25 +274,93 @@ def _place_of(profile: Profile, number: int) -> str:
     return call.path or "model"
 
 
-def _dead_blocks(profile: Profile) -> tuple[str, ...]:
-    """Residual blocks none of whose parameters but biases gets any gradient.
+class _Branch(NamedTuple):
+    """What a branch reads: its parameters, and whether chance decides if a sample takes it."""
 
-    A branch that starts at zero through one zero factor (ReZero, a zero last gain) is not dead:
-    that factor gets a gradient.
+    names: tuple[str, ...] = ()
+    is_random: bool = False
+
+
+def _branches(trace: Trace, graph: SkipGraph) -> dict[str, _Branch]:
+    """For each residual block, by name, what is read on all ways from entry to join but the skip.
+
+    Weights that are computed from parameters (weight normalisation) count by those. Followed on
+    the trace, so that blocks around other blocks are covered too. Cost: linear in the operations
+    inside the blocks; of long blocks around others, the first `_SWEEPS` times the net.
+    """
+    is_signal = [False] * len(trace.ops)
+    for number, op in enumerate(trace.ops):
+        is_signal[number] = number in trace.inputs or any(is_signal[p] for p, _ in op.parents)
+    budget = _SWEEPS * len(trace.ops)
+    found = {}
+    for block in graph.blocks:
+        budget -= _length(block) if block.is_composite else 0
+        if block.kind == "residual" and budget > 0:
+            found[block.name] = _branch(trace, block, is_signal)
+    return found
+
+
+def _branch(trace: Trace, block: Block, is_signal: list[bool]) -> _Branch:
+    entry, join = block.operations
+    inside = {entry}
+    for number in range(entry + 1, join + 1):
+        if any(parent in inside for parent, _ in trace.ops[number].parents):
+            inside.add(number)
+    params = set(trace.ops[join].params)
+    is_random = False
+    stack, seen = [number for number, _ in block.branches], {entry}
+    while stack:
+        number = stack.pop()
+        if number in seen or (is_signal[number] and number not in inside):
+            continue
+        seen.add(number)
+        op = trace.ops[number]
+        params.update(op.params)
+        one_each = math.prod(op.shapes[0][1:]) == 1
+        is_random |= one_each and base_name(op.name) in _RANDOM
+        stack.extend(parent for parent, _ in op.parents)
+    return _Branch(tuple(trace.parameters[p] for p in sorted(params)), is_random)
+
+
+_SWEEPS = 20
+# Stochastic depth draws one number for each sample.
+_RANDOM = ("bernoulli", "rand", "uniform", "rand_like")
+_BIAS = re.compile(r"(^|_)(b|bias|beta|shift)_?\d*$")
+
+
+def _dead_blocks(
+    profile: Profile, branches: Mapping[str, _Branch], ratios: Mapping[str, Value]
+) -> tuple[str, ...]:
+    """Residual blocks whose branch nothing can wake: it does not learn, whatever the batch.
+
+    Dead is a branch whose weights get no gradient at all while one arrives behind it; biases do
+    not count, since they cannot make the branch depend on its input. A branch that starts at zero
+    through one zero factor (ReZero, a zero last gain) is not dead: that factor gets a gradient.
+    Frozen weights are no fault; a branch of frozen weights is dead only if it gives exactly zero.
     """
     if profile.gradient is None:
         return ()
-    arriving = profile.gradient.at
     dead = []
     for block in profile.graph.blocks:
-        gradient = arriving.get(block.output)
-        if block.kind != "residual" or gradient is None or float(gradient.sum()) == 0.0:
+        gradient = profile.gradient.at.get(block.output)
+        branch = branches.get(block.name)
+        if branch is None or gradient is None or not float(gradient.mean()) > _FAINT:
             continue
-        names = [profile.trace.parameters[p] for p in block.parameters]
-        squares = [profile.gradient.parameters.get(n) for n in names if not n.endswith("bias")]
-        if squares and all(s is None or s == 0.0 for s in squares):
+        known = profile.gradient.parameters
+        weights = [known[n] for n in branch.names if n in known and not _is_bias(n)]
+        learns = any(s is not None and s != 0.0 for s in weights)
+        learns = learns if weights else ratios[block.name].value != 0.0
+        if not learns and not branch.is_random:
             dead.append(block.name)
     return tuple(dead)
+
+
+# A squared gradient below this may give weight gradients that underflow to zero in float32.
+_FAINT = 1e-40
+
+
+def _is_bias(name: str) -> bool:
+    return _BIAS.search(name.rpartition(".")[2]) is not None
 
 
 def _gaps(profile: Profile) -> tuple[NotMeasured, ...]:

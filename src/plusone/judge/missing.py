@@ -1,0 +1,97 @@
+"""The rule on missing skips: a block without one where its peers have one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+
+from plusone.judge.findings import finding
+from plusone.records import BlockReport, Finding, Value
+
+
+def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
+    """S104: peers are blocks whose names differ in their numbers alone (`h.3.attn`, `h.4.attn`).
+
+    A plain block, or the run of plain blocks at one such place, is accused if most of its peers
+    have a skip, one of them in the same list, and if an identity would fit, or peers that change
+    the shape as well have a skip.
+    """
+    found = []
+    behind = {a.name: b.input_shape for a, b in pairwise(blocks)}
+    for place, peers, inside in _candidates(blocks):
+        same = f"{_list_of(place)}."
+        beside = [p for p in peers if f"{_list_of(p.name)}.".startswith(same)]
+        changed = sum(not _fits(p.input_shape, p.shape) for p in peers)
+        # A graph layer's own output may be its messages; the next block takes in the nodes.
+        after = (inside[-1].shape, behind.get(inside[-1].name, ()))
+        fits = any(_fits(inside[0].input_shape, shape) for shape in after)
+        if not beside or not (fits or changed >= 2):
+            continue
+        shapes = f"the same shape {list(inside[0].input_shape)}" if fits else "shapes as theirs"
+        reason = (
+            f"{place} has no skip, while {len(peers)} blocks of the same kind have one "
+            f"({', '.join(p.name for p in beside[:2])}); its input and output have {shapes}"
+        )
+        found.append(finding("S104", inside[0].name, Value.of(0.0), 1.0, reason))
+    return found
+
+
+def _candidates(
+    blocks: tuple[BlockReport, ...],
+) -> Iterable[tuple[str, list[BlockReport], list[BlockReport]]]:
+    """Places of plain blocks with their peers that have skips, and the blocks at the place."""
+    residual: dict[str, list[BlockReport]] = {}
+    for block in blocks:
+        if block.kind == "residual":
+            residual.setdefault(_pattern(block.name), []).append(block)
+    taken = {block.name for block in blocks if block.kind == "residual"}
+    at: dict[str, list[BlockReport]] = {}
+    for block in blocks:
+        place = _place(block.name, residual) if block.kind == "plain" else ""
+        if place and not any(name == place or name.startswith(f"{place}.") for name in taken):
+            at.setdefault(place, []).append(block)
+    alike: dict[str, int] = {}
+    for place in at:
+        alike[_pattern(place)] = alike.get(_pattern(place), 0) + 1
+    for place, inside in at.items():
+        peers = _alike(place, residual)
+        if len(peers) > max(1, alike[_pattern(place)]):
+            yield place, peers, inside
+
+
+def _place(name: str, residual: dict[str, list[BlockReport]]) -> str:
+    """The longest beginning of `name` at which, or below which, others have skips, or ""."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        place = ".".join(parts[:end])
+        if _alike(place, residual):
+            return place
+    return ""
+
+
+def _alike(place: str, residual: dict[str, list[BlockReport]]) -> list[BlockReport]:
+    """The residual blocks at places that differ from `place` in their numbers alone."""
+    pattern = _pattern(place)
+    if pattern in residual:
+        return residual[pattern]
+    is_numbered = place[-1:].isdigit()
+    below = [p for p in residual if is_numbered and p.startswith(f"{pattern}.")]
+    return residual[below[0]] if len(below) == 1 else []
+
+
+def _pattern(name: str) -> str:
+    return re.sub(r"\d+", "*", name) if re.search(r"\d", name) else f"={name}"
+
+
+def _list_of(name: str) -> str:
+    """The name with its last number open: the list that the block is in."""
+    return re.sub(r"\d+(?!.*\d)", "*", name)
+
+
+def _fits(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Whether the shapes are equal, up to a flattening of leading dimensions."""
+    if len(before) == len(after) or not before or not after:
+        return bool(before) and before == after
+    return before[-1] == after[-1] and math.prod(before) == math.prod(after)

@@ -1,0 +1,101 @@
+"""The rule on blocks out of line: a branch far stronger or weaker than those of its peers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from plusone.judge.findings import finding
+from plusone.judge.thresholds import PEER_COUNT, PEER_DEVIATIONS, PEER_FACTOR, PEER_NEIGHBOURS
+from plusone.records import BlockReport, Finding, Value
+
+
+class _Reading(NamedTuple):
+    """One block in one measure: its value, how far it is off, and how far its peers are."""
+
+    words: str
+    value: float
+    deviation: float
+    noise: float
+
+
+def out_of_line(blocks: Sequence[BlockReport], breaks: Collection[str] = ()) -> list[Finding]:
+    """J401: compared within a family, in the measure in which the family agrees best.
+
+    A family are blocks of one structure and width. Branches without a norm agree in their ratio to
+    the skip (all scale with the stream), normalised ones in their own size (the ratio falls as the
+    stream grows). Each block is compared with the median of its nearest peers, so that a trend over
+    the depth is no deviation, and the noise is what the other blocks are off in the same way. The
+    other measure has to agree at least by half: the first blocks' ratio to a young stream alone,
+    or the blocks' size where the stream itself changes, is no fault of a branch. `breaks` are the
+    names of blocks that lack a skip.
+    """
+    found = []
+    for family in _families(blocks, breaks):
+        ratios = [math.log(float(block.residual_ratio)) for block in family]
+        sizes = [_log_size(block) for block in family]
+        for k, block in enumerate(family):
+            readings = (_reading("branch to skip", ratios, k), _reading("branch", sizes, k))
+            best, other = sorted(readings, key=lambda r: r.noise)
+            limit = max(math.log(PEER_FACTOR), PEER_DEVIATIONS * best.noise)
+            agrees = best.deviation * other.deviation > 0 and abs(other.deviation) > limit / 2
+            if abs(best.deviation) > limit and agrees:
+                found.append(_finding(block, best, limit))
+    return found
+
+
+def _finding(block: BlockReport, reading: _Reading, limit: float) -> Finding:
+    off = reading.deviation
+    word = "stronger" if off > 0 else "weaker"
+    own, middle = math.exp(reading.value), math.exp(reading.value - off)
+    reason = (
+        f"the branch of {block.name} is {math.exp(abs(off)):.2g} times {word} than those of its "
+        f"nearest peers (rms of {reading.words} {own:.3g} against {middle:.3g}), which differ by "
+        f"{math.expm1(reading.noise):.0%} among themselves"
+    )
+    threshold = math.exp(math.copysign(limit, off))
+    return finding("J401", block.name, Value.of(math.exp(off)), threshold, reason)
+
+
+def _families(blocks: Sequence[BlockReport], breaks: Collection[str]) -> list[list[BlockReport]]:
+    """Blocks of one structure and width; where those are few, of one structure.
+
+    Beyond one of `breaks` the stream is another one, so blocks on both sides are no peers.
+    """
+    by_width: dict[tuple[object, object], list[BlockReport]] = {}
+    structure: object
+    part = 0
+    for block in blocks:
+        part += block.name in breaks
+        ratio = block.residual_ratio
+        if block.kind == "residual" and ratio.value and block.signal_rms.value:
+            structure = (re.sub(r"\d+", "*", block.name), block.skip, block.layers, part)
+            by_width.setdefault((structure, block.shape[1:]), []).append(block)
+    families = [family for family in by_width.values() if len(family) >= PEER_COUNT]
+    few: dict[object, list[BlockReport]] = {}
+    for (structure, _), family in by_width.items():
+        if len(family) < PEER_COUNT:
+            few.setdefault(structure, []).extend(family)
+    return families + [family for family in few.values() if len(family) >= PEER_COUNT]
+
+
+def _log_size(block: BlockReport) -> float:
+    """log rms of the branch, if it does not depend on the skip: out^2 = skip^2 + branch^2."""
+    ratio = float(block.residual_ratio)
+    return math.log(float(block.signal_rms)) - math.log(math.hypot(1.0, 1.0 / ratio))
+
+
+def _reading(words: str, values: list[float], k: int) -> _Reading:
+    others = values[:k] + values[k + 1 :]
+    squares = [_deviation(others, j) ** 2 for j in range(len(others))]
+    noise = math.sqrt(sum(squares) / len(squares))
+    return _Reading(words, values[k], _deviation(values, k), noise)
+
+
+def _deviation(values: list[float], k: int) -> float:
+    """What value number k is away from the median of its nearest neighbours."""
+    nearest = sorted((j for j in range(len(values)) if j != k), key=lambda j: abs(j - k))
+    return values[k] - median(values[j] for j in nearest[:PEER_NEIGHBOURS])

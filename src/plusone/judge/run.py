@@ -1,0 +1,39 @@
+"""Where in the depth a drift happens: the run of blocks that holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_ROUNDS = 16
+
+
+def troubled_run(steps: Sequence[float]) -> tuple[int, int]:
+    """The first and the last of the steps that the drift (their sum, above zero) is made of.
+
+    The run with the largest sum of (step - half the mean step of the run): what lies outside
+    drifts by less than half of what lies inside. It is found by fixed-point iteration, starting
+    with all steps; each round is the maximum subarray (Bentley 1984, "Programming pearls").
+    Equal steps give the whole depth, one step among zeros gives that one. Cost: O(steps).
+    """
+    run = (0, len(steps) - 1)
+    for _ in range(_ROUNDS):
+        inside = steps[run[0] : run[1] + 1]
+        half = 0.5 * sum(inside) / len(inside)
+        found = _largest_sum([step - half for step in steps])
+        if found == run:
+            break
+        run = found
+    return run
+
+
+def _largest_sum(values: Sequence[float]) -> tuple[int, int]:
+    best, where = -math.inf, (0, 0)
+    total, start = 0.0, 0
+    for k, value in enumerate(values):
+        if total <= 0.0:
+            total, start = 0.0, k
+        total += value
+        if total > best:
+            best, where = total, (start, k)
+    return where
