@@ -1,0 +1,70 @@
+"""Every model of the zoo comes back bit by bit from a scan, also from one that was interrupted."""
+
+from __future__ import annotations
+
+import random
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from capture.fingerprint import differences, fingerprint
+from capture.interrupt import interrupt, phases
+from plusone.errors import PlusoneError
+from plusone.records import ScanConfig
+from zoo.entry import Entry
+
+pytestmark = pytest.mark.zoo
+
+# Spectra take most of the time; they run where the entry is light.
+_FULL = ScanConfig(samples=1, tolerance=0.5)
+_QUICK = ScanConfig(quick=True)
+
+
+def _entries() -> tuple[Entry, ...]:
+    if find_spec("zoo.all_models") is not None:
+        from zoo.all_models import ALL_MODELS
+
+        return tuple(ALL_MODELS)
+    from zoo.graph_models import GRAPH_MODELS
+    from zoo.image_models import IMAGE_MODELS
+    from zoo.language_models import LANGUAGE_MODELS
+
+    return (*IMAGE_MODELS, *GRAPH_MODELS, *LANGUAGE_MODELS)
+
+
+def _cases() -> list[Any]:
+    """Each entry as a case, slow where the entry is."""
+    return [
+        pytest.param(entry, id=entry.name, marks=[pytest.mark.slow] if entry.is_slow else [])
+        for entry in _entries()
+    ]
+
+
+def _in_training(entry: Entry) -> tuple[nn.Module, Any]:
+    """The model in train mode, with a gradient at every third parameter."""
+    model, inputs = entry.build()
+    model.train()
+    for parameter in [p for p in model.parameters() if p.is_floating_point()][::3]:
+        parameter.grad = torch.randn_like(parameter)
+    return model, inputs
+
+
+@pytest.mark.parametrize("entry", _cases())
+def test_a_scan_leaves_the_model_as_found_also_when_it_is_interrupted(entry: Entry) -> None:
+    model, inputs = _in_training(entry)
+    config = _FULL if entry.is_light else _QUICK
+    before = fingerprint(model)
+    try:
+        stages = phases(model, inputs, config)
+    except PlusoneError:  # other tests say whether it should run; this one, what it leaves
+        stages = {}
+    assert differences(before, fingerprint(model)) == []
+    dice = random.Random(entry.name)
+    for i, (stage, numbers) in enumerate(stages.items()):
+        at, error = dice.choice(numbers), (KeyboardInterrupt, RuntimeError)[i % 2]
+        assert interrupt(model, inputs, config, at=at, error=error)
+        left = differences(before, fingerprint(model))
+        assert left == [], f"{error.__name__} at operation {at} ({stage})"
