@@ -261,7 +261,7 @@ class _Objects:
 
     def _tensor(self, tensor: torch.Tensor, small: int = _SMALL) -> None:
         state = self._tensors.add(tensor, small)
-        self._follow((state.grad, state.hooks, state.post_hooks, tensor.__dict__))
+        self._follow([state.grad, state.hooks, state.post_hooks, tensor.__dict__])
 
 
 class _TensorState(NamedTuple):
@@ -337,10 +337,9 @@ _set_versions = getattr(torch._C._autograd, "_unsafe_set_version_counter", None)
 def _parts(alias: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The dense memory of a tensor: itself, all of its storage, or what a sparse one is made of."""
     if alias.layout is torch.strided:
-        if any(n > 1 and step == 0 for n, step in zip(alias.shape, alias.stride(), strict=True)):
-            # An expanded tensor cannot be written into.
-            return (alias.new_empty(0).set_(alias.untyped_storage()),)
-        return (alias,)
+        # An expanded tensor cannot be written into, but the storage below it can.
+        expanded = 0 in alias.stride()
+        return (alias.new_empty(0).set_(alias.untyped_storage()),) if expanded else (alias,)
     return (alias._indices(), alias._values()) if alias.layout is torch.sparse_coo else ()
 
 
