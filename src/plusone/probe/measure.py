@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from plusone.capture.trace import Trace, ValueRef
-from plusone.graph.opkinds import ADD, base_name
+from plusone.graph.opkinds import ADD, MIXING, base_name
 from plusone.graph.skipgraph import Block, SkipGraph
 from plusone.probe.gradient import GradientProfile
 from plusone.probe.moments import MAX_TOKENS, Moments, effective_rank, mean_cosine
@@ -144,7 +144,7 @@ def _rank(moments: Moments | None) -> Value:
 
 def _gradient_ratio(profile: Profile) -> Value:
     """log10(|g_in| / |g_out|), the mean over samples; of the batch where those do not match."""
-    first, last = profile.graph.first, profile.graph.last
+    first, last = _stream_start(profile.trace, profile.graph), profile.graph.last
     if profile.gradient is None or first is None or last is None:
         return NOT_MEASURED
     at = profile.gradient.at
@@ -166,6 +166,54 @@ def _gradient_ratio(profile: Profile) -> Value:
     n = reached.numel()
     spread = float(reached.std()) / math.sqrt(n) if n > 1 else None
     return Value.of(float(reached.mean()), stderr=spread)
+
+
+def _stream_start(trace: Trace, graph: SkipGraph) -> ValueRef | None:
+    """The entry of the first block of a stream that has skips, or of the first block.
+
+    A stream are the blocks whose entries come from one another. An encoder is a stream of its
+    own; the plain layers that make gates of a condition (which start at zero in a DiT) are none.
+    """
+    ends = _ends(trace, graph)
+    start: list[int] = []
+    for k, block in enumerate(graph.blocks):
+        above = _nearest(trace, block.entry[0], ends, k)
+        start.append(k if above is None else start[above])
+    with_skips = {start[k] for k, block in enumerate(graph.blocks) if block.kind == "residual"}
+    return min((graph.blocks[k].entry for k in with_skips), default=graph.first)
+
+
+def _ends(trace: Trace, graph: SkipGraph) -> dict[int, int]:
+    """The operations at the end of each block: its join, or its last layer and what is behind.
+
+    A norm or an activation between two plain layers belongs to both of their blocks.
+    """
+    ends: dict[int, int] = {}
+    for k, block in enumerate(graph.blocks):
+        number = block.output[0]
+        while number > block.entry[0]:
+            ends.setdefault(number, k)
+            op = trace.ops[number]
+            if base_name(op.name) in ADD | MIXING or len(op.parents) != 1:
+                break
+            number = op.parents[0][0]
+    return ends
+
+
+def _nearest(trace: Trace, number: int, ends: Mapping[int, int], below: int) -> int | None:
+    """The last block before block `below` that leads to an operation past no other block."""
+    stack, seen, found = [number], {number}, []
+    while stack:
+        number = stack.pop()
+        block = ends.get(number)
+        if block is not None and block < below:
+            found.append(block)
+            continue
+        for parent, _ in trace.ops[number].parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return max(found, default=None)
 
 
 def _signal_ratio(blocks: tuple[BlockReport, ...]) -> Value:
@@ -311,11 +359,13 @@ def _branch(trace: Trace, block: Block, is_signal: list[bool]) -> _Branch:
     stack, seen = [number for number, _ in block.branches], {entry}
     while stack:
         number = stack.pop()
-        if number in seen or (is_signal[number] and number not in inside):
+        if number in seen:
             continue
         seen.add(number)
         op = trace.ops[number]
         params.update(op.params)
+        if op.params and is_signal[number] and number not in inside:
+            continue  # the layer that makes a gate of another input; what is before is not ours
         one_each = math.prod(op.shapes[0][1:]) == 1
         is_random |= one_each and base_name(op.name) in _RANDOM
         stack.extend(parent for parent, _ in op.parents)
