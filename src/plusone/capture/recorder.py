@@ -21,6 +21,7 @@ from torch.nn.modules.module import (
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from plusone.capture.factors import SUM_FACTORS
 from plusone.capture.trace import Call, Op, ValueRef
 
 
@@ -38,13 +39,21 @@ class Observer(Protocol):
 
 # The number that autograd gives to the next node; private, so its absence only loses the links.
 _next_sequence = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)
+_JOINING = frozenset(["cat", "concat", "stack", "hstack", "vstack"])
 _RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+
+
+_Factors = Callable[
+    [tuple[Any, ...], dict[str, Any] | None, Sequence[torch.Tensor]], tuple[float, ...]
+]
 
 
 class _Schema(NamedTuple):
     name: str
     writes: bool
     written: tuple[int | str, ...]
+    factors: _Factors | None
+    joins: bool
 
 
 class _Place:
@@ -151,6 +160,8 @@ class Recorder(TorchDispatchMode):
                 sequence,
                 schema.writes,
                 partial,
+                schema.factors(args, kwargs, read) if schema.factors is not None else (),
+                _axis(args, kwargs, outputs[0]) if schema.joins else -1,
             )
         )
         if self._observe is not None and parents:
@@ -271,7 +282,10 @@ def _read_schema(func: Any) -> _Schema:
     for i, argument in enumerate(schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             written.append(argument.name if argument.kwarg_only else i)
-    return _Schema(schema.name.split("::")[-1], bool(written), tuple(written))
+    name = schema.name.split("::")[-1]
+    return _Schema(
+        name, bool(written), tuple(written), SUM_FACTORS.get(name.rstrip("_")), name in _JOINING
+    )
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any] | None, place: int | str) -> Any:
@@ -290,6 +304,11 @@ def _tensors(args: Sequence[Any], kwargs: dict[str, Any] | None) -> list[torch.T
     if kwargs:
         found.extend([t for t in kwargs.values() if isinstance(t, torch.Tensor)])
     return found
+
+
+def _axis(args: tuple[Any, ...], kwargs: dict[str, Any] | None, output: torch.Tensor) -> int:
+    axis = _argument(args, kwargs, 1) or (kwargs or {}).get("dim", 0)
+    return int(axis) % max(output.dim(), 1)
 
 
 def _num_bytes(tensor: torch.Tensor) -> int:

@@ -19,7 +19,9 @@ class Op(NamedTuple):
     `Trace.parameters` of the parameters read; `call` the position in `Trace.calls`; `shapes` and
     `is_float` describe the outputs; `sequence` is autograd's number for the operation (-1: none);
     `writes` says that the operation wrote into its first operand; `partial`, that it wrote into
-    a part of a larger tensor, whose former value is then the last parent.
+    a part of a larger tensor, whose former value is then the last parent. `factors` are the
+    numbers by which a sum multiplies its parents, in their order (empty: all are 1); `axis` is the
+    dimension along which a concatenation joins (-1: it is none).
     """
 
     name: str
@@ -31,6 +33,8 @@ class Op(NamedTuple):
     sequence: int
     writes: bool
     partial: bool
+    factors: tuple[float, ...] = ()
+    axis: int = -1
 
 
 class Call(NamedTuple):

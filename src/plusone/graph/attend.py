@@ -12,13 +12,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plusone.graph.ancestry import Ancestry
+from plusone.graph.arms import Arm
 from plusone.graph.dag import Dag
-from plusone.graph.opkinds import ATTEND, NORM, RESHAPING, SCALE, TRANSPARENT
-from plusone.graph.skips import Arm, Join, SkipEdge
+from plusone.graph.opkinds import ATTEND, NORM, RESHAPING, SCALE, SOFTMAX, TRANSPARENT
+from plusone.graph.skips import Join, SkipEdge
 
 _PRODUCTS = frozenset(["bmm", "matmul", "mm", "mv", "mul", "baddbmm"])
 _PASSED = TRANSPARENT | SCALE | NORM | RESHAPING
-_SOFTMAX = frozenset(["_softmax", "softmax", "_safe_softmax"])
 
 
 def attention_skips(dag: Dag, ancestry: Ancestry) -> list[SkipEdge]:
@@ -74,7 +74,7 @@ def _attended(dag: Dag, node: int) -> list[tuple[int, int]]:
 
 
 def _is_softmax(dag: Dag, node: int) -> bool:
-    return dag.name[_up(dag, node, TRANSPARENT)] in _SOFTMAX
+    return dag.name[_up(dag, node, TRANSPARENT)] in SOFTMAX
 
 
 def _source(dag: Dag, node: int) -> int:

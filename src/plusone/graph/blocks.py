@@ -16,8 +16,9 @@ from typing import Literal
 
 from plusone.capture.trace import Call
 from plusone.graph.ancestry import Ancestry
+from plusone.graph.arms import Arm
 from plusone.graph.dag import Dag
-from plusone.graph.skips import Arm, Join, SkipEdge
+from plusone.graph.skips import Join, SkipEdge
 
 # The deepest stem in common use has three convolutions (ResNet-D), the deepest head two linear
 # maps behind one another (BERT's pooler and decoder) plus a projection.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from typing import NamedTuple
 
 from plusone.capture.trace import Op, Trace, ValueRef
 from plusone.graph.opkinds import ADD_PRODUCT, FREE_MIXING, MIXING, SHAPE_ONLY, base_name
@@ -19,11 +21,13 @@ class Dag:
 
     `value[v]` is the value of the trace that node v makes; `name[v]` the operation (without the
     in-place underscore); `call[v]` the module call it ran in and `path[v]` that module's path;
-    `shape[v]` the shape of its (first) output;
+    `shape[v]` the shape of its (first) output and `shapes[v]` those of all;
     `parents[v]` the nodes read, in argument order and with repetition;
     `outs[v]` the output numbers read of each parent; `weight[v]` 1 where a product with
     parameters happens; `mixes[v]` 1 there and where positions mix without weights; `layers[v]`
-    and `mixing[v]` the largest sums of the two over all paths that end in v.
+    and `mixing[v]` the largest sums of the two over all paths that end in v; `params[v]` the
+    positions in the trace of the parameters read; `factors[v]` the numbers by which a sum
+    multiplies its parents (empty: all are 1); `axis[v]` the dimension of a concatenation, or -1.
     """
 
     value: list[ValueRef] = field(default_factory=list)
@@ -31,6 +35,7 @@ class Dag:
     call: list[int] = field(default_factory=list)
     path: list[str] = field(default_factory=list)
     shape: list[tuple[int, ...]] = field(default_factory=list)
+    shapes: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)
     parents: list[list[int]] = field(default_factory=list)
     outs: list[list[int]] = field(default_factory=list)
     children: list[list[int]] = field(default_factory=list)
@@ -40,18 +45,27 @@ class Dag:
     mixing: list[int] = field(default_factory=list)
     partial: list[bool] = field(default_factory=list)
     uses_parameters: list[bool] = field(default_factory=list)
+    params: list[tuple[int, ...]] = field(default_factory=list)
+    factors: list[tuple[float, ...]] = field(default_factory=list)
+    axis: list[int] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
     sinks: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.value)
 
+    def shape_of(self, node: int, out: int) -> tuple[int, ...]:
+        """The shape of one output of `node`."""
+        shapes = self.shapes[node]
+        return shapes[out] if 0 <= out < len(shapes) else shapes[0]
+
 
 def activation_graph(trace: Trace) -> Dag:
     """The graph of the operations of `trace` on the way from an input to an output."""
     dag = _pruned(_forward_graph(trace), trace)
     dag.path = [trace.calls[call].path for call in dag.call]
-    dag.shape = [trace.ops[op].shapes[0] for op, _ in dag.value]
+    dag.shapes = [trace.ops[op].shapes for op, _ in dag.value]
+    dag.shape = [shapes[0] for shapes in dag.shapes]
     return dag
 
 
@@ -71,7 +85,7 @@ def _forward_graph(trace: Trace) -> tuple[Dag, dict[int, int]]:
         name = base_name(op.name)
         if name in SHAPE_ONLY and not op.writes:
             continue
-        live = [(node_of[p], out) for p, out in op.parents if _is_live(trace, node_of, p, out)]
+        live = _live(trace, node_of, op)
         if op.writes and name in ("zero", "fill", "copy", *_RANDOM) and not op.partial:
             live = live[1:] if op.parents and op.parents[0][0] in node_of else live
         has_weights = bool(op.params) or any(p in derived for p, _ in op.parents)
@@ -95,6 +109,23 @@ def _forward_graph(trace: Trace) -> tuple[Dag, dict[int, int]]:
     return dag, node_of
 
 
+class _Read(NamedTuple):
+    node: int
+    out: int
+    factor: float
+
+
+def _live(trace: Trace, node_of: dict[int, int], op: Op) -> list[_Read]:
+    """The signals among the operands of `op`, with the numbers that they are multiplied by."""
+    # A partial write reads the former value besides, which has no factor.
+    factors = op.factors + (1.0,) * (len(op.parents) - len(op.factors))
+    return [
+        _Read(node_of[p], out, factor)
+        for (p, out), factor in zip(op.parents, factors, strict=True)
+        if _is_live(trace, node_of, p, out)
+    ]
+
+
 _RANDOM = ("normal", "uniform", "bernoulli", "exponential", "random")
 
 
@@ -111,27 +142,35 @@ def _append(
     i: int,
     op: Op,
     name: str,
-    live: Sequence[tuple[int, int]],
+    live: Sequence[_Read],
     has_weights: bool,
 ) -> None:
-    parents, outs = [p for p, _ in live], [o for _, o in live]
+    parents, outs = [r.node for r in live], [r.out for r in live]
+    factors = tuple([r.factor for r in live]) if op.factors else ()
     is_product = name in MIXING
     weight = int(is_product and has_weights)
     mix = int(is_product or name in FREE_MIXING)
+    if name == "rsub" and len(live) == 2:
+        name = "sub"
     if name in ADD_PRODUCT and len(live) >= 2 and _summand_is_live(op, live, dag):
         # self + a @ b with a signal as self: the product is a node of its own.
         product = _add(dag, (i, -1), "mm", op.call, parents[1:], outs[1:], weight=weight, mix=1)
+        dag.params[product] = op.params
         node = _add(dag, (i, 0), "add", op.call, [parents[0], product], [outs[0], 0], 0, 0)
+        factors = (*factors[:1], 1.0) if factors else ()
     else:
         node = _add(dag, (i, 0), name, op.call, parents, outs, weight=weight, mix=mix)
     dag.partial[node] = op.partial
     dag.uses_parameters[node] = has_weights
+    dag.params[node] = op.params
+    dag.factors[node] = factors
+    dag.axis[node] = op.axis
     node_of[i] = node
 
 
-def _summand_is_live(op: Op, live: Sequence[tuple[int, int]], dag: Dag) -> bool:
+def _summand_is_live(op: Op, live: Sequence[_Read], dag: Dag) -> bool:
     # With two signals among the operands and one parameter, the first signal is the summand.
-    first = dag.value[live[0][0]]
+    first = dag.value[live[0].node]
     return bool(op.parents) and op.parents[0][0] == first[0]
 
 
@@ -158,6 +197,9 @@ def _add(
     dag.mixing.append(max([dag.mixing[p] for p in parents], default=0) + mix)
     dag.partial.append(False)
     dag.uses_parameters.append(False)
+    dag.params.append(())
+    dag.factors.append(())
+    dag.axis.append(-1)
     for parent in dict.fromkeys(parents):
         dag.children[parent].append(node)
     return node
@@ -177,18 +219,18 @@ def _into_recurrent(
     node_of: dict[int, int],
     i: int,
     call: int,
-    live: Sequence[tuple[int, int]],
+    live: Sequence[_Read],
 ) -> None:
     node = recurrent.get(call)
     if node is None:
-        parents, outs = [p for p, _ in live], [o for _, o in live]
+        parents, outs = [r.node for r in live], [r.out for r in live]
         node = _add(dag, (i, 0), "recurrent", call, parents, outs, weight=1, mix=1)
         recurrent[call] = node
         dag.uses_parameters[node] = True
         if not parents:
             dag.sources.append(node)
     else:
-        for parent, out in live:
+        for parent, out, _ in live:
             if parent != node and parent < node and parent not in dag.parents[node]:
                 dag.parents[node].append(parent)
                 dag.outs[node].append(out)
@@ -197,6 +239,12 @@ def _into_recurrent(
         dag.mixing[node] = max([dag.mixing[p] for p in dag.parents[node]], default=0) + 1
     dag.value[node] = (i, 0)
     node_of[i] = node
+
+
+_COLUMNS = (
+    *("value", "name", "call", "outs", "weight", "mixes", "layers", "mixing"),
+    *("partial", "uses_parameters", "params", "factors", "axis"),
+)
 
 
 def _pruned(made: tuple[Dag, dict[int, int]], trace: Trace) -> Dag:
@@ -215,12 +263,8 @@ def _pruned(made: tuple[Dag, dict[int, int]], trace: Trace) -> Dag:
         return dag
     number = {v: k for k, v in enumerate(v for v in range(len(dag)) if keep[v])}
     small = Dag()
-    for column in ("value", "name", "call", "outs", "weight", "mixes", "layers", "mixing"):
-        setattr(
-            small, column, [x for x, kept in zip(getattr(dag, column), keep, strict=True) if kept]
-        )
-    small.partial = [x for x, kept in zip(dag.partial, keep, strict=True) if kept]
-    small.uses_parameters = [x for x, kept in zip(dag.uses_parameters, keep, strict=True) if kept]
+    for column in _COLUMNS:
+        setattr(small, column, list(compress(getattr(dag, column), keep)))
     small.parents = [[number[p] for p in dag.parents[v]] for v in number]
     small.children = [[number[c] for c in dag.children[v] if c in number] for v in number]
     small.sources = [number[s] for s in dag.sources if s in number]

@@ -64,6 +64,9 @@ TRANSPARENT = frozenset(
     ]
 )
 
+# Operations that keep a part of the numbers.
+PARTS = frozenset(["select", "slice", "unbind", "narrow", "index_select"])
+
 # The result is made from the shape (or the type) of the operands, not from their numbers.
 SHAPE_ONLY = frozenset(
     [
@@ -97,6 +100,15 @@ SCALE = frozenset(["mul", "div", "neg", "multiply", "divide", "rsub"])
 
 # Sums of signals: the joins of residual connections.
 ADD = frozenset(["add", "sub", "lerp", "addcmul", "addcdiv"])
+
+# Sums whose later operands are multiplied with one another before they are added.
+ADD_GATED = frozenset(["addcmul", "addcdiv"])
+
+# Sums into some positions of the first operand, where it is a signal.
+ADD_AT = frozenset(["index_add", "scatter_add"])
+
+# A choice, position by position, between two signals.
+CHOICE = frozenset(["where"])
 
 # Signals laid side by side.
 CONCAT = frozenset(["cat", "concat", "stack", "hstack", "vstack"])
@@ -180,6 +192,11 @@ FREE_MIXING = frozenset(
     ]
 )
 
+# Linear moves of rows: what graph networks aggregate with.
+GATHERING = frozenset(
+    ["index", "gather", "index_select", "scatter_add", "index_add", "scatter", "index_put"]
+)
+
 # Normalisation by statistics of the signal.
 NORM = frozenset(
     [
@@ -224,11 +241,20 @@ RESHAPING = frozenset(
         "max_pool3d_with_indices",
         "mean",
         "sum",
+        "amax",
+        "amin",
         "_upsample_nearest_exact1d",
         "_upsample_nearest_exact3d",
         "grid_sampler_2d",
     ]
 )
+
+# Summaries of positions. The largest of each window counts as linear here: it is a selection.
+POOLING = frozenset(
+    name for name in RESHAPING if "pool" in name or name in ("mean", "sum", "amax", "amin")
+)
+
+SOFTMAX = frozenset(["_softmax", "softmax", "_safe_softmax"])
 
 ATTEND = frozenset(name for name in FREE_MIXING if "attention" in name)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from plusone.graph.arms import Arm
 from plusone.graph.blocks import Segment
 from plusone.graph.dag import Dag
-from plusone.graph.skips import Arm, Join
+from plusone.graph.skips import Join
 
 Role = Literal["skip", "branch", "plain", "link"]
 
