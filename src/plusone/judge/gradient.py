@@ -6,8 +6,8 @@ import math
 from itertools import pairwise
 
 from plusone.judge.findings import finding, span, times
-from plusone.judge.run import troubled_run
-from plusone.judge.thresholds import GRADIENT_DECADES
+from plusone.judge.run import silent_since, troubled_run
+from plusone.judge.thresholds import BOUNDED_DECADES, GRADIENT_DECADES, NORMED_GRADIENT_DECADES
 from plusone.records import BlockReport, Evidence, Finding
 
 
@@ -18,11 +18,13 @@ def judge_gradient(evidence: Evidence) -> list[Finding]:
     """
     ratio = evidence.end_to_end.log10_gradient_ratio
     decades = float(ratio)
-    if evidence.first_non_finite or math.isnan(decades) or abs(decades) <= GRADIENT_DECADES:
+    if evidence.first_non_finite or math.isnan(decades):
         return []
     vanishes = decades < 0
+    limit = -GRADIENT_DECADES if vanishes else largest_growth(evidence)
+    if abs(decades) <= abs(limit):
+        return []
     code = "G201" if vanishes else "G202"
-    limit = -GRADIENT_DECADES if vanishes else GRADIENT_DECADES
     where, how = _place(evidence.blocks, decades)
     if decades == -math.inf:
         reason = f"no gradient at all reaches the first block{how}"
@@ -32,10 +34,22 @@ def judge_gradient(evidence: Evidence) -> list[Finding]:
     return [finding(code, where, ratio, limit, reason)]
 
 
+def largest_growth(evidence: Evidence) -> float:
+    """By how many decades the gradient may grow on its way down.
+
+    Normalised layers without a skip let it grow while the signal stays: that much is no fault.
+    """
+    signal = float(evidence.end_to_end.log10_signal_ratio)
+    return NORMED_GRADIENT_DECADES if abs(signal) < BOUNDED_DECADES else GRADIENT_DECADES
+
+
 def _place(blocks: tuple[BlockReport, ...], decades: float) -> tuple[str, str]:
     """The first block, from the input on, of those that change the gradient, and how they do."""
     known = [(b.name, float(b.gradient_norm)) for b in blocks if b.gradient_norm.is_finite]
     names, norms = [name for name, _ in known], [norm for _, norm in known]
+    silent = silent_since(blocks)
+    if decades == -math.inf and silent:  # no signal, so ReLUs pass no gradient either
+        return silent, f": the signal is exactly zero from {silent} on"
     if not names:
         return "", ""
     reached = next((k for k, norm in enumerate(norms) if norm > 0), None)

@@ -72,7 +72,8 @@ def _families(blocks: Sequence[BlockReport], breaks: Collection[str]) -> list[li
         part += block.name in breaks
         ratio = block.residual_ratio
         if block.kind == "residual" and ratio.value and block.signal_rms.value:
-            structure = (re.sub(r"\d+", "*", block.name), block.skip, block.layers, part)
+            name, layout = re.sub(r"\d+", "*", block.name), len(block.shape)
+            structure = (name, layout, block.skip, block.layers, part)
             by_width.setdefault((structure, block.shape[1:]), []).append(block)
     families = [family for family in by_width.values() if len(family) >= PEER_COUNT]
     few: dict[object, list[BlockReport]] = {}
@@ -96,6 +97,13 @@ def _reading(words: str, values: list[float], k: int) -> _Reading:
 
 
 def _deviation(values: list[float], k: int) -> float:
-    """What value number k is away from the median of its nearest neighbours."""
+    """What value number k is away from the median of its nearest neighbours.
+
+    At an end all of those are on one side, and a trend looks like a deviation: there the distance
+    from the next value counts, if it is shorter.
+    """
     nearest = sorted((j for j in range(len(values)) if j != k), key=lambda j: abs(j - k))
-    return values[k] - median(values[j] for j in nearest[:PEER_NEIGHBOURS])
+    off = values[k] - median(values[j] for j in nearest[:PEER_NEIGHBOURS])
+    if 0 < k < len(values) - 1:
+        return off
+    return min(off, values[k] - values[nearest[0]], key=abs)

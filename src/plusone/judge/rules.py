@@ -38,14 +38,16 @@ _TABLE = (
         code="S102",
         name="dead-branch",
         severity="error",
-        summary="A residual branch gives nothing and none of its weights gets a gradient.",
+        summary="No weight in a residual branch gets any gradient, so the branch cannot learn.",
         why=(
-            "The block is only its skip and will stay so: a factor of zero that cannot learn, or "
-            "units that are off for every input, cut the branch from the loss."
+            "The block is its skip, plus a constant at most, and stays so: a factor of zero that "
+            "cannot learn, two layers in a row that are both zero, units that are off for every "
+            "input, or a detached result cut the branch from the loss. One zero factor or layer "
+            "that learns (ReZero, a zero last gain) is no such cut, and frozen weights are none."
         ),
         fix=(
-            "Remove the constant zero, or lower the bias that switches the units off; to start "
-            "at the identity use one learnable zero factor (ReZero, a zero last gain)."
+            "Remove the constant zero or the detach, start one layer of the two at random, or "
+            "lower the bias that shuts the units; to start at the identity use one learnable zero."
         ),
         reference="Bachlechner et al. 2021, arXiv 2003.04887; Lu et al. 2019, arXiv 1903.06733",
     ),
@@ -53,13 +55,13 @@ _TABLE = (
         code="S104",
         name="missing-skip",
         severity="warning",
-        summary="A block without a skip among blocks of the same module class that have one.",
+        summary="A block without a skip among blocks of the same place and kind that have one.",
         why=(
-            "Input and output have the same shape, so an identity skip fits, and the neighbours "
-            "have one: often a typing error or a wrong shape condition. All gradient for the "
-            "layers below must pass through this block's branch."
+            "A skip fits, and the neighbours have one: often a typing error or a wrong condition "
+            "on the shape. All signal and gradient must pass through this block's branch, and "
+            "every path through the net is that much longer."
         ),
-        fix="Add the skip: return x + self.branch(x).",
+        fix="Add the skip: return x + self.branch(x); where the shape changes, project x.",
         reference="Veit et al. 2016, arXiv 1605.06431, section 4.1",
     ),
     Rule(
@@ -84,7 +86,9 @@ _TABLE = (
         summary="The gradient at the first block is a thousand times larger than at the last.",
         why=(
             "The product of the blocks' Jacobians grows; a step that suits the last blocks throws "
-            "the first ones away."
+            "the first ones away. Where norms keep the signal's size, the limit is higher: they "
+            "let the gradient grow a little in each plain layer, and the weights in front of "
+            "them bear it."
         ),
         fix=(
             "Scale each branch by 1/sqrt(number of blocks), start it at zero (ReZero, zero last "
@@ -143,8 +147,9 @@ _TABLE = (
         severity="warning",
         summary="One block's branch is far stronger or weaker than those of its peers.",
         why=(
-            "Blocks of the same structure and initialisation have the same gain; one that is off "
-            "was initialised, scaled or loaded differently."
+            "Blocks of the same structure and initialisation have the same gain, up to chance; "
+            "one that is further off than chance was initialised, scaled or loaded differently. "
+            "In a trained net that may be what it learned."
         ),
         fix="Look at this block's weights and scale: an initialiser or a checkpoint missed it.",
         reference="Zhang et al. 2019, arXiv 1901.09321, section 3",
@@ -153,8 +158,11 @@ _TABLE = (
         code="N501",
         name="non-finite",
         severity="error",
-        summary="The signal or the gradient is not finite.",
-        why="An infinity or NaN in the forward or backward spoils every parameter in one step.",
+        summary="The signal or the gradient is infinite or not a number.",
+        why=(
+            "An infinity or NaN in the forward or backward spoils every parameter in one step. "
+            "The block named is the first that turns finite numbers into something else."
+        ),
         fix=(
             "Look at the named block first: NaN in its weights, a division by zero, a logarithm "
             "or square root at zero, an overflow in half precision."

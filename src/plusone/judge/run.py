@@ -1,9 +1,11 @@
-"""Where in the depth a drift happens: the run of blocks that holds it."""
+"""Where in the depth a trouble starts: the run of blocks that holds it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+
+from plusone.records import BlockReport
 
 _ROUNDS = 16
 
@@ -37,3 +39,17 @@ def _largest_sum(values: Sequence[float]) -> tuple[int, int]:
         if total > best:
             best, where = total, (start, k)
     return where
+
+
+def silent_since(blocks: Sequence[BlockReport]) -> str:
+    """The block from which on the signal is exactly zero, up to the last; "" if it never is."""
+    read = [block for block in blocks if block.signal_rms.is_measured]
+    return last_run([b.name for b in read], [b.signal_rms.value == 0.0 for b in read])
+
+
+def last_run(names: Sequence[str], flags: Sequence[bool]) -> str:
+    """The name from which on all flags are set, up to the last one; "" if that is not set."""
+    start = len(flags)
+    while start and flags[start - 1]:
+        start -= 1
+    return names[start] if start < len(flags) else ""

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 from plusone.judge.findings import finding, span, times
-from plusone.judge.run import troubled_run
+from plusone.judge.run import last_run, silent_since, troubled_run
 from plusone.judge.thresholds import PARALLEL, PARALLEL_GROWTH, SIGNAL_DECADES
 from plusone.records import BlockReport, Evidence, Finding, Value
 
@@ -46,10 +46,11 @@ def _growth(evidence: Evidence) -> list[Finding]:
     grows = decades > 0
     limit = SIGNAL_DECADES if grows else -SIGNAL_DECADES
     sizes = [(b.name, float(b.signal_rms)) for b in evidence.blocks if b.signal_rms.is_finite]
-    silent = next((name for name, size in sizes if size == 0.0), "")
-    if decades == -math.inf or silent:
-        reason = f"the signal is exactly zero behind {silent}"
-        return [finding("A304", silent, ratio, -SIGNAL_DECADES, reason)]
+    if decades == -math.inf:
+        where = silent_since(evidence.blocks)
+        reason = f"the signal is exactly zero from {where} on"
+        return [finding("A304", where, ratio, -SIGNAL_DECADES, reason)]
+    sizes = [(name, size) for name, size in sizes if size > 0.0]  # a shut gate beside the stream
     names, logs = [n for n, _ in sizes], [math.log10(size) for _, size in sizes]
     steps = [math.copysign(1.0, decades) * (after - before) for before, after in pairwise(logs)]
     # What the first block does is not known, since nothing is read before it: as the second.
@@ -70,7 +71,7 @@ def _parallel(blocks: tuple[BlockReport, ...], field: str, code: str, what: str)
     start, end = max(apart[0][1], 1e-16), apart[-1][1]
     if end >= PARALLEL or start < PARALLEL_GROWTH * max(end, 1e-16):
         return []
-    where = next(name for name, distance, _ in apart if distance < PARALLEL)
+    where = last_run([name for name, _, _ in apart], [row[1] < PARALLEL for row in apart])
     reason = (
         f"two {what} have the mean cosine 1 - {max(end, 0.0):.1e} at the last block "
         f"(1 - {start:.1e} at the first); from {where} on they cannot be told apart"
