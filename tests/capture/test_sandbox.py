@@ -384,6 +384,16 @@ def test_a_scan_works_inside_contexts_and_leaves_them_as_they_are(
     assert report.data.end_to_end.log10_gradient_ratio.value is not None
 
 
+def test_a_model_without_memory_comes_back_too() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).to("meta")
+    before = fingerprint(model)
+    with sandbox(model):
+        model.double().eval()
+        model(torch.ones(2, 3, device="meta", dtype=torch.float64))
+        assert differences(before, fingerprint(model))
+    assert differences(before, fingerprint(model)) == []
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_the_inside_of_a_scripted_module_is_put_back(model: Holder) -> None:
     model.second = torch.jit.script(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout()))

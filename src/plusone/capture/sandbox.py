@@ -14,7 +14,7 @@ from collections import OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from operator import is_
+from operator import attrgetter, is_
 from types import MemberDescriptorType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -261,17 +261,20 @@ class _Objects:
 
     def _tensor(self, tensor: torch.Tensor, small: int = _SMALL) -> None:
         state = self._tensors.add(tensor, small)
-        self._follow([state.grad, state.hooks, state.post_hooks, tensor.__dict__])
+        self._follow([*state.flags, tensor.__dict__])
 
 
 class _TensorState(NamedTuple):
     tensor: torch.Tensor
     alias: torch.Tensor
-    requires_grad: bool
-    grad: torch.Tensor | None
-    hooks: Any
-    post_hooks: Any
+    place: tuple[Any, ...] | None
+    flags: tuple[Any, ...]
     version: int
+
+
+# What a tensor has beside its numbers; its gradient and its hooks may change too.
+_FLAGS = ("requires_grad", "grad", "_backward_hooks", "_post_accumulate_grad_hooks")
+_flags = attrgetter(*_FLAGS)
 
 
 class _Tensors:
@@ -288,10 +291,8 @@ class _Tensors:
         state = _TensorState(
             tensor,
             alias,
-            tensor.requires_grad,
-            tensor.grad if tensor.is_leaf else None,
-            tensor._backward_hooks,
-            tensor._post_accumulate_grad_hooks,
+            _place(alias),
+            _flags(tensor) if tensor.is_leaf else (),
             -1 if tensor.is_inference() else tensor._version,
         )
         self._states.append(state)
@@ -313,11 +314,11 @@ class _Tensors:
 
     def restore(self, *, at_end: bool) -> None:
         """Put memory and contents back; at the end also flags, gradients, hooks and versions."""
-        for state in self._states:
-            if not _lies_at(state.tensor, state.alias):
-                state.tensor.data = state.alias
-            if at_end and state.tensor.is_leaf:
-                _restore_leaf(state)
+        for tensor, alias, place, flags, _ in self._states:
+            if place is None or _place(tensor) != place:
+                tensor.data = alias
+            if at_end and flags and not all(map(is_, _flags(tensor), flags)):
+                _restore_flags(tensor, flags)
         for part, content in self._contents.values():
             part.copy_(content)
         if at_end and _set_versions is not None:
@@ -343,22 +344,18 @@ def _parts(alias: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return (alias._indices(), alias._values()) if alias.layout is torch.sparse_coo else ()
 
 
-def _lies_at(tensor: torch.Tensor, alias: torch.Tensor) -> bool:
-    if alias.layout is not torch.strided or tensor.layout is not torch.strided:
-        return False
-    return tensor.dtype is alias.dtype and tensor.is_set_to(alias)
+def _place(tensor: torch.Tensor) -> tuple[Any, ...] | None:
+    """Where a dense tensor lies, and how; None where that cannot be said."""
+    if tensor.layout is not torch.strided:
+        return None
+    offset = tensor.storage_offset()
+    return _storage_key(tensor), offset, tensor.shape, tensor.stride(), tensor.dtype
 
 
-def _restore_leaf(state: _TensorState) -> None:
-    tensor = state.tensor
-    if tensor.requires_grad != state.requires_grad:
-        tensor.requires_grad_(state.requires_grad)
-    if tensor.grad is not state.grad:
-        tensor.grad = state.grad
-    if tensor._backward_hooks is not state.hooks:
-        tensor._backward_hooks = state.hooks
-    if tensor._post_accumulate_grad_hooks is not state.post_hooks:
-        tensor._post_accumulate_grad_hooks = state.post_hooks
+def _restore_flags(tensor: torch.Tensor, flags: tuple[Any, ...]) -> None:
+    for name, value in zip(_FLAGS, flags, strict=True):
+        if getattr(tensor, name) is not value:
+            setattr(tensor, name, value)
 
 
 def _storage_key(tensor: torch.Tensor) -> int:
