@@ -267,7 +267,6 @@ class _Objects:
 class _TensorState(NamedTuple):
     tensor: torch.Tensor
     alias: torch.Tensor
-    place: tuple[Any, ...] | None
     flags: tuple[Any, ...]
     version: int
 
@@ -291,7 +290,6 @@ class _Tensors:
         state = _TensorState(
             tensor,
             alias,
-            _place(alias),
             _flags(tensor) if tensor.is_leaf else (),
             -1 if tensor.is_inference() else tensor._version,
         )
@@ -314,8 +312,8 @@ class _Tensors:
 
     def restore(self, *, at_end: bool) -> None:
         """Put memory and contents back; at the end also flags, gradients, hooks and versions."""
-        for tensor, alias, place, flags, _ in self._states:
-            if place is None or _place(tensor) != place:
+        for tensor, alias, flags, _ in self._states:
+            if not _lies_at(tensor, alias):
                 tensor.data = alias
             if at_end and flags and not all(map(is_, _flags(tensor), flags)):
                 _restore_flags(tensor, flags)
@@ -344,12 +342,11 @@ def _parts(alias: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return (alias._indices(), alias._values()) if alias.layout is torch.sparse_coo else ()
 
 
-def _place(tensor: torch.Tensor) -> tuple[Any, ...] | None:
-    """Where a dense tensor lies, and how; None where that cannot be said."""
-    if tensor.layout is not torch.strided:
-        return None
-    offset = tensor.storage_offset()
-    return _storage_key(tensor), offset, tensor.shape, tensor.stride(), tensor.dtype
+def _lies_at(tensor: torch.Tensor, alias: torch.Tensor) -> bool:
+    """Whether a tensor looks at the same memory in the same way; False where it cannot be asked."""
+    if alias.is_meta or alias.layout is not torch.strided or tensor.device != alias.device:
+        return False
+    return tensor.dtype is alias.dtype and tensor.is_set_to(alias)
 
 
 def _restore_flags(tensor: torch.Tensor, flags: tuple[Any, ...]) -> None:
