@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from plusone.judge.thresholds import PARALLEL
 from plusone.records import BlockReport
 
 _ROUNDS = 16
@@ -42,9 +43,18 @@ def _largest_sum(values: Sequence[float]) -> tuple[int, int]:
 
 
 def silent_since(blocks: Sequence[BlockReport]) -> str:
-    """The block from which on the signal is exactly zero, up to the last; "" if it never is."""
+    """The block from which on the signal is exactly zero, up to the last; "" if it never is.
+
+    A layer is read before its activation. If all samples are parallel there and zero in the next
+    block, it is this layer's bias that shuts every unit.
+    """
     read = [block for block in blocks if block.signal_rms.is_measured]
-    return last_run([b.name for b in read], [b.signal_rms.value == 0.0 for b in read])
+    names = [block.name for block in read]
+    where = last_run(names, [block.signal_rms.value == 0.0 for block in read])
+    before = names.index(where) - 1 if where else -1
+    if before >= 0 and 1.0 - float(read[before].similarity) < PARALLEL:
+        return names[before]
+    return where
 
 
 def last_run(names: Sequence[str], flags: Sequence[bool]) -> str:

@@ -1,0 +1,103 @@
+"""The verdict: its label, how its probability moves, and that it says what the findings say."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judge.synthetic import chain, codes, evidence, judged
+from plusone.judge.thresholds import GRADIENT_DECADES, SIGNAL_DECADES
+from plusone.records import Verdict
+
+DECADES = st.floats(-20.0, 20.0)
+
+
+def verdict(gradient: float, signal: float, **fields: object) -> Verdict:
+    _, made = judged(evidence(chain(4), gradient=gradient, signal=signal, **fields))
+    assert made is not None
+    return made
+
+
+@pytest.mark.parametrize(
+    ("gradient", "signal", "label"),
+    [
+        (0.0, 0.0, "trainable"),
+        (-2.9, 0.0, "trainable"),
+        (-3.1, 0.0, "vanishing"),
+        (-math.inf, 0.0, "vanishing"),
+        (2.9, 2.0, "trainable"),
+        (3.1, 2.0, "exploding"),
+        (3.1, 0.0, "trainable"),
+        (4.6, 0.0, "exploding"),
+        (0.0, -4.1, "vanishing"),
+        (0.0, -math.inf, "vanishing"),
+        (0.0, 4.1, "exploding"),
+        (math.nan, 4.1, "exploding"),
+        (-3.1, math.nan, "vanishing"),
+    ],
+)
+def test_the_label_follows_the_decades(gradient: float, signal: float, label: str) -> None:
+    assert verdict(gradient, signal).label == label
+
+
+def test_nothing_measured_gives_no_verdict() -> None:
+    assert judged(evidence(chain(4)))[1] is None
+
+
+def test_something_not_finite_settles_it() -> None:
+    made = verdict(0.0, 0.0, first_non_finite="blocks.1", non_finite_in="signal")
+    assert (made.label, made.probability) == ("unstable", 0.0)
+    assert "blocks.1" in made.reason
+
+
+def test_the_probability_is_even_at_the_threshold() -> None:
+    assert verdict(-GRADIENT_DECADES, 0.0).probability == pytest.approx(0.5)
+    assert verdict(0.0, SIGNAL_DECADES).probability == pytest.approx(0.5)
+
+
+def test_a_perfect_net_is_likely_to_train_and_a_cut_one_is_not() -> None:
+    assert verdict(0.0, 0.0).probability > 0.99
+    assert verdict(-math.inf, 0.0).probability < 1e-100
+
+
+@given(DECADES, DECADES, st.floats(0.0, 10.0))
+def test_a_worse_gradient_never_makes_training_likelier(
+    gradient: float, signal: float, more: float
+) -> None:
+    worse = gradient - more if gradient < 0 else gradient + more
+    better = verdict(gradient, signal).probability
+    # On the way from falling to growing the limits differ, so compare on one side alone.
+    assert verdict(worse, signal).probability <= better
+
+
+@given(DECADES, DECADES)
+def test_a_verdict_other_than_trainable_comes_with_a_finding_and_no_finding_without(
+    gradient: float, signal: float
+) -> None:
+    findings, made = judged(evidence(chain(4), gradient=gradient, signal=signal))
+    assert made is not None
+    drifts = {"G201", "G202", "A301", "A304"} & set(codes(findings))
+    assert (made.label == "trainable") == (not drifts)
+
+
+def test_the_reason_gives_both_numbers_where_nothing_is_wrong() -> None:
+    assert verdict(-0.5, 1.25).reason == (
+        "the gradient falls by 0.5 decades from the last block to the first, the signal grows by "
+        "1.2 decades from the first block to the last"
+    )
+
+
+def test_what_was_not_measured_is_said() -> None:
+    assert verdict(math.nan, 0.0).reason.startswith("the gradient was not measured, ")
+
+
+def test_infinities_are_words() -> None:
+    assert verdict(-math.inf, 0.0).reason == "no gradient at all reaches the first block"
+    assert verdict(0.0, -math.inf).reason == "the signal ends at exactly zero"
+
+
+def test_it_is_not_calibrated() -> None:
+    assert verdict(0.0, 0.0).is_calibrated is False
