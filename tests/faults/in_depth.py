@@ -137,6 +137,28 @@ def gain_of_plain(depth: int, width: int, gain: float, seed: int, **options: obj
     )
 
 
+def dead_layer(
+    depth: int, width: int, at: int, seed: int, plant: Callable[[nn.Module], object], what: str
+) -> Fault:
+    """One layer of a plain ReLU net gives nothing: neither signal nor gradient passes."""
+    place = str(2 + 2 * at)
+
+    def build() -> Built:
+        net = dense.plain(depth, width, seed=seed)
+        plant(net[int(place)])
+        return Built(model=net, inputs=dense.rows(seed=seed))
+
+    return Fault(
+        kind="dead layer",
+        name=f"{what} in layer {at} of {depth}, width {width}",
+        code="G201",
+        where=(place,),
+        also=("A304", "A303"),
+        build=build,
+        label="vanishing",
+    )
+
+
 def plain_stack(depth: int, width: int, seed: int, init: Callable[[Tensor], object]) -> Fault:
     """A deep net without skips whose gradient survives: a warning, no more."""
 
@@ -149,6 +171,7 @@ def plain_stack(depth: int, width: int, seed: int, init: Callable[[Tensor], obje
         name=f"{depth} normalised layers of width {width}",
         code="S101",
         where=("0",),
+        also=("A303",),
         build=build,
         label="trainable",
     )

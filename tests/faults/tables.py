@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from faults import dense, in_blocks, in_depth
+from faults import dense, in_blocks, in_depth, plants
 from faults.case import Fault
 from faults.hosts import BERT_MLP, GPT_ATTN, HOSTS, MLP, MLP_PRE, MLP_RAW, RESNET, RESNET_FREE
 
@@ -26,8 +26,8 @@ def tuned() -> list[Fault]:
         found += in_blocks.gains(host, at)
     for host, at in (*places, *edges):
         found += in_blocks.missing_skips(host, at)
-    for host, at in places:
-        found += in_blocks.non_finite(host, at)
+    for k, (host, at) in enumerate(places):
+        found += list(in_blocks.non_finite(host, at))[k % 2 :: 2]
     for host in (MLP, RESNET_FREE):
         found += in_blocks.half_overflow(host, 7)
     return [*found, *_depth()]
@@ -51,6 +51,8 @@ def _depth() -> list[Fault]:
         in_depth.gain_of_plain(30, 48, 2.0, seed=9),
         in_depth.gain_of_plain(100, 32, 2.0, seed=10),
         in_depth.gain_of_plain(16, 64, 0.5, seed=11),
+        in_depth.dead_layer(12, 32, 4, 30, plants.shut, "shut units"),
+        in_depth.dead_layer(16, 48, 9, 31, lambda m: plants.zeros([m]), "zero weights"),
         in_depth.plain_stack(30, 48, 12, dense.orthogonal()),
         in_depth.plain_stack(60, 32, 13, dense.orthogonal()),
         in_depth.plain_convolutions(26, 8, 14),

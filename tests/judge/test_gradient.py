@@ -113,3 +113,10 @@ def test_nothing_is_said_of_a_gradient_beside_something_that_is_not_finite() -> 
 def test_a_ratio_without_blocks_has_no_place() -> None:
     (finding,) = found(evidence([], gradient=-4.0))
     assert (finding.code, finding.where) == ("G201", "")
+
+
+def test_no_gradient_for_want_of_a_signal_that_underflows_starts_with_its_slope() -> None:
+    sizes = [10.0 ** (-2.0 * k) for k in range(20)] + [0.0] * 6
+    blocks = chain(26, kind="plain", signal_rms=sizes, gradient_norm=[0.0] * 25 + [1.0])
+    findings = found(evidence(blocks, gradient=-math.inf, signal=-math.inf))
+    assert {(f.code, f.where) for f in findings} == {("G201", "blocks.0"), ("A304", "blocks.0")}

@@ -102,3 +102,14 @@ def test_sizes_say_nothing_beside_something_that_is_not_finite() -> None:
     blocks = sized([1.0] * 8)
     made = evidence(blocks, signal=8.0, first_non_finite="blocks.2", non_finite_in="signal")
     assert codes(found(made)) == ["N501"]
+
+
+def test_a_signal_that_underflows_fades_from_where_the_slope_begins() -> None:
+    sizes = [10.0 ** (-2.0 * k) for k in range(20)] + [0.0] * 6
+    blocks = chain(26, kind="plain", signal_rms=sizes)
+    (finding,) = found(evidence(blocks, signal=-math.inf))
+    assert (finding.code, finding.where) == ("A304", "blocks.0")
+    assert finding.reason == (
+        "the signal after the last block is zero by underflow, not as after the first; it fades "
+        "from blocks.0 to blocks.19"
+    )

@@ -63,14 +63,20 @@ def test_a_perfect_net_is_likely_to_train_and_a_cut_one_is_not() -> None:
     assert verdict(-math.inf, 0.0).probability < 1e-100
 
 
-@given(DECADES, DECADES, st.floats(0.0, 10.0))
+@given(st.floats(0.0, 20.0), DECADES, st.floats(0.0, 10.0), st.sampled_from([-1.0, 1.0]))
 def test_a_worse_gradient_never_makes_training_likelier(
-    gradient: float, signal: float, more: float
+    gradient: float, signal: float, more: float, sign: float
 ) -> None:
-    worse = gradient - more if gradient < 0 else gradient + more
-    better = verdict(gradient, signal).probability
-    # On the way from falling to growing the limits differ, so compare on one side alone.
-    assert verdict(worse, signal).probability <= better
+    better = verdict(sign * gradient, signal).probability
+    assert verdict(sign * (gradient + more), signal).probability <= better
+
+
+@given(st.floats(0.0, 20.0), st.floats(0.0, 10.0), st.sampled_from([-1.0, 1.0]))
+def test_a_worse_signal_never_makes_training_likelier(
+    signal: float, more: float, sign: float
+) -> None:
+    better = verdict(-1.0, sign * signal).probability
+    assert verdict(-1.0, sign * (signal + more)).probability <= better
 
 
 @given(DECADES, DECADES)

@@ -6,8 +6,13 @@ import math
 from itertools import pairwise
 
 from plusone.judge.findings import finding, span, times
-from plusone.judge.run import silent_since, troubled_run
-from plusone.judge.thresholds import BOUNDED_DECADES, GRADIENT_DECADES, NORMED_GRADIENT_DECADES
+from plusone.judge.run import signal_run, silent_since, troubled_run
+from plusone.judge.thresholds import (
+    BOUNDED_DECADES,
+    GRADIENT_DECADES,
+    NORMED_GRADIENT_DECADES,
+    UNDERFLOW,
+)
 from plusone.records import BlockReport, Evidence, Finding
 
 
@@ -25,7 +30,8 @@ def judge_gradient(evidence: Evidence) -> list[Finding]:
     if abs(decades) <= abs(limit):
         return []
     code = "G201" if vanishes else "G202"
-    where, how = _place(evidence.blocks, decades)
+    no_signal = _without_signal(evidence) if decades == -math.inf else None
+    where, how = no_signal or _place(evidence.blocks, decades)
     if decades == -math.inf:
         reason = f"no gradient at all reaches the first block{how}"
     else:
@@ -43,19 +49,27 @@ def largest_growth(evidence: Evidence) -> float:
     return NORMED_GRADIENT_DECADES if abs(signal) < BOUNDED_DECADES else GRADIENT_DECADES
 
 
+def _without_signal(evidence: Evidence) -> tuple[str, str] | None:
+    """Where the signal ends, if it does: ReLUs that get none pass no gradient either."""
+    if float(evidence.end_to_end.log10_signal_ratio) != -math.inf:
+        return None
+    silent = silent_since(evidence.blocks)
+    if silent:
+        return silent, f": the signal is exactly zero from {silent} on"
+    first, last = signal_run(evidence.blocks, -1.0)
+    return first, f": the signal fades to zero {span(first, last)}"
+
+
 def _place(blocks: tuple[BlockReport, ...], decades: float) -> tuple[str, str]:
     """The first block, from the input on, of those that change the gradient, and how they do."""
     known = [(b.name, float(b.gradient_norm)) for b in blocks if b.gradient_norm.is_finite]
     names, norms = [name for name, _ in known], [norm for _, norm in known]
-    silent = silent_since(blocks)
-    if decades == -math.inf and silent:  # no signal, so ReLUs pass no gradient either
-        return silent, f": the signal is exactly zero from {silent} on"
     if not names:
         return "", ""
     reached = next((k for k, norm in enumerate(norms) if norm > 0), None)
     if reached is None:
         return names[-1], ""
-    if (reached > 0 or decades == -math.inf) and norms[reached] > _UNDERFLOW * norms[-1]:
+    if (reached > 0 or decades == -math.inf) and norms[reached] > UNDERFLOW * norms[-1]:
         return names[reached], f": {names[reached]} passes none on"
     names, logs = names[reached:], [math.log10(norm) if norm > 0 else None for norm in norms]
     steps = _steps(logs[reached:], decades)
@@ -63,10 +77,6 @@ def _place(blocks: tuple[BlockReport, ...], decades: float) -> tuple[str, str]:
     word = "falls" if decades < 0 else "grows"
     inside = sum(steps[first : last + 1])
     return names[first], f"; it {word} by {inside:.1f} decades {span(names[first], names[last])}"
-
-
-# What is this much smaller than the gradient at the last block may be zero by underflow.
-_UNDERFLOW = 1e-25
 
 
 def _steps(logs: list[float | None], decades: float) -> list[float]:

@@ -29,8 +29,9 @@ def out_of_line(blocks: Sequence[BlockReport], breaks: Collection[str] = ()) -> 
     the skip (all scale with the stream), normalised ones in their own size (the ratio falls as the
     stream grows). Each block is compared with the median of its nearest peers, so that a trend over
     the depth is no deviation, and the noise is what the other blocks are off in the same way. The
-    other measure has to agree at least by half: the first blocks' ratio to a young stream alone,
-    or the blocks' size where the stream itself changes, is no fault of a branch. `breaks` are the
+    other measure has to agree at least by half, and by more at the ends, where all peers are on
+    one side: the first blocks' ratio to a young stream alone, or the blocks' size where the stream
+    itself changes, is no fault of a branch. `breaks` are the
     names of blocks that lack a skip.
     """
     found = []
@@ -41,7 +42,9 @@ def out_of_line(blocks: Sequence[BlockReport], breaks: Collection[str] = ()) -> 
             readings = (_reading("branch to skip", ratios, k), _reading("branch", sizes, k))
             best, other = sorted(readings, key=lambda r: r.noise)
             limit = max(math.log(PEER_FACTOR), PEER_DEVIATIONS * best.noise)
-            agrees = best.deviation * other.deviation > 0 and abs(other.deviation) > limit / 2
+            is_end = k in (0, len(family) - 1)
+            agreement = (0.7 if is_end else 0.5) * limit
+            agrees = best.deviation * other.deviation > 0 and abs(other.deviation) > agreement
             if abs(best.deviation) > limit and agrees:
                 found.append(_finding(block, best, limit))
     return found

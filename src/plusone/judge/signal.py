@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 from plusone.judge.findings import finding, span, times
-from plusone.judge.run import last_run, silent_since, troubled_run
+from plusone.judge.run import last_run, signal_run, silent_since
 from plusone.judge.thresholds import PARALLEL, PARALLEL_GROWTH, SIGNAL_DECADES
 from plusone.records import BlockReport, Evidence, Finding, Value
 
@@ -43,24 +42,21 @@ def _growth(evidence: Evidence) -> list[Finding]:
     decades = float(ratio)
     if math.isnan(decades) or abs(decades) <= SIGNAL_DECADES:
         return []
+    silent = silent_since(evidence.blocks)
+    if decades == -math.inf and silent:
+        reason = f"the signal is exactly zero from {silent} on"
+        return [finding("A304", silent, ratio, -SIGNAL_DECADES, reason)]
     grows = decades > 0
-    limit = SIGNAL_DECADES if grows else -SIGNAL_DECADES
-    sizes = [(b.name, float(b.signal_rms)) for b in evidence.blocks if b.signal_rms.is_finite]
-    if decades == -math.inf:
-        where = silent_since(evidence.blocks)
-        reason = f"the signal is exactly zero from {where} on"
-        return [finding("A304", where, ratio, -SIGNAL_DECADES, reason)]
-    sizes = [(name, size) for name, size in sizes if size > 0.0]  # a shut gate beside the stream
-    names, logs = [n for n, _ in sizes], [math.log10(size) for _, size in sizes]
-    steps = [math.copysign(1.0, decades) * (after - before) for before, after in pairwise(logs)]
-    # What the first block does is not known, since nothing is read before it: as the second.
-    first, last = troubled_run([steps[0], *steps])
+    first, last = signal_run(evidence.blocks, math.copysign(1.0, decades))
     word, verb = ("larger", "grows") if grows else ("smaller", "fades")
-    reason = (
-        f"the signal after the last block is {times(decades)} {word} than after the first; it "
-        f"{verb} {span(names[first], names[last])}"
+    size = (
+        f"{times(decades)} {word} than" if math.isfinite(decades) else "zero by underflow, not as"
     )
-    return [finding("A301" if grows else "A304", names[first], ratio, limit, reason)]
+    reason = (
+        f"the signal after the last block is {size} after the first; it {verb} {span(first, last)}"
+    )
+    limit = SIGNAL_DECADES if grows else -SIGNAL_DECADES
+    return [finding("A301" if grows else "A304", first, ratio, limit, reason)]
 
 
 def _parallel(blocks: tuple[BlockReport, ...], field: str, code: str, what: str) -> list[Finding]:

@@ -45,3 +45,7 @@ PEER_NEIGHBOURS = 4
 PARALLEL = 1e-4
 # Similarity must have grown over the depth by at least this factor of 1 - c to be the net's doing.
 PARALLEL_GROWTH = 100.0
+
+# Float32 ends at 1e-45 and a square at 1e-38, so a zero behind something this small, against the
+# size at the other end of the net, may have come about by underflow: a slope and no cut.
+UNDERFLOW = 1e-25

@@ -40,9 +40,14 @@ def reach_verdict(evidence: Evidence, findings: tuple[Finding, ...]) -> Verdict 
 
 
 def _beyond(decades: float, smallest: float, largest: float) -> float:
-    """How far outside [-smallest, largest] a change is (below zero: inside); NaN is no change."""
-    known = 0.0 if math.isnan(decades) else decades
-    return max(-smallest - known, known - largest)
+    """By how many decades a change is outside [-smallest, largest] (inside: below zero).
+
+    Decades are stretched so that no change at all counts the same from both sides: it is
+    `smallest` inside. NaN is no change.
+    """
+    if math.isnan(decades):
+        return -smallest
+    return smallest * (abs(decades) / (smallest if decades < 0 else largest) - 1.0)
 
 
 def _gradient_words(decades: float) -> str:
