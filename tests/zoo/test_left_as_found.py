@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from capture.entries import entry_cases
 from capture.fingerprint import differences, fingerprint
 from capture.interrupt import interrupt, phases
 from plusone.errors import PlusoneError
@@ -23,26 +23,6 @@ _FULL = ScanConfig(samples=1, tolerance=0.5)
 _QUICK = ScanConfig(quick=True)
 
 
-def _entries() -> tuple[Entry, ...]:
-    if find_spec("zoo.all_models") is not None:
-        from zoo.all_models import ALL_MODELS
-
-        return tuple(ALL_MODELS)
-    from zoo.graph_models import GRAPH_MODELS
-    from zoo.image_models import IMAGE_MODELS
-    from zoo.language_models import LANGUAGE_MODELS
-
-    return (*IMAGE_MODELS, *GRAPH_MODELS, *LANGUAGE_MODELS)
-
-
-def _cases() -> list[Any]:
-    """Each entry as a case, slow where the entry is."""
-    return [
-        pytest.param(entry, id=entry.name, marks=[pytest.mark.slow] if entry.is_slow else [])
-        for entry in _entries()
-    ]
-
-
 def _in_training(entry: Entry) -> tuple[nn.Module, Any]:
     """The model in train mode, with a gradient at every third parameter."""
     model, inputs = entry.build()
@@ -52,7 +32,7 @@ def _in_training(entry: Entry) -> tuple[nn.Module, Any]:
     return model, inputs
 
 
-@pytest.mark.parametrize("entry", _cases())
+@pytest.mark.parametrize("entry", entry_cases(lambda entry: entry.is_slow))
 def test_a_scan_leaves_the_model_as_found_also_when_it_is_interrupted(entry: Entry) -> None:
     model, inputs = _in_training(entry)
     config = _FULL if entry.is_light else _QUICK
