@@ -124,8 +124,11 @@ GRAPH_MODELS = (
     Entry(
         name="pyg deepgcn dense",
         make=lambda: (_DeepGCN("dense"), _inputs()),
-        skips=Skips(identity=_DEPTH, concat=_DEPTH),
-        because="4 layers cat(x, conv(x)), and the addition inside each GENConv",
+        skips=Skips(identity=1, projection=_DEPTH - 1, concat=_DEPTH),
+        because=(
+            "4 layers cat(x, conv(x)), and in each GENConv x is added to the messages, from the "
+            "second layer on through a linear layer, because the width has changed"
+        ),
     ),
     Entry(
         name="pyg jumping knowledge cat",

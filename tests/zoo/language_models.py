@@ -9,17 +9,19 @@ import torch
 
 from zoo.entry import Entry, Made, Skips, picture
 
-_VOCABULARY = 100
+VOCABULARY = 100
 
 
 def tokens(length: int = 12) -> torch.Tensor:
     """Two random sentences."""
-    return torch.randint(3, _VOCABULARY, (2, length))
+    return torch.randint(3, VOCABULARY, (2, length))
 
 
-def _hf(
+def hf(
     model: str, config: str, inputs: Callable[[], Any] = tokens, **sizes: Any
 ) -> Callable[[], Made]:
+    """A transformers model of the configuration, with random weights, and its inputs."""
+
     def make() -> Made:
         import transformers
 
@@ -29,7 +31,8 @@ def _hf(
     return make
 
 
-def _pairs() -> dict[str, torch.Tensor]:
+def pairs() -> dict[str, torch.Tensor]:
+    """Two random sentences to read and two to write."""
     return {"input_ids": tokens(12), "decoder_input_ids": tokens(7)}
 
 
@@ -41,23 +44,23 @@ def _wave() -> torch.Tensor:
     return torch.randn(2, 4000)
 
 
-_ENCODER = {
-    "vocab_size": _VOCABULARY,
+ENCODER = {
+    "vocab_size": VOCABULARY,
     "hidden_size": 32,
     "num_hidden_layers": 3,
     "num_attention_heads": 2,
     "intermediate_size": 64,
     "max_position_embeddings": 32,
 }
-_LLAMA = {**_ENCODER, "num_key_value_heads": 1}
-_T5 = {"vocab_size": _VOCABULARY, "d_model": 32, "d_kv": 16, "d_ff": 64, "num_heads": 2}
+LLAMA = {**ENCODER, "num_key_value_heads": 1}
+_T5 = {"vocab_size": VOCABULARY, "d_model": 32, "d_kv": 16, "d_ff": 64, "num_heads": 2}
 _CONV_STEM = {"conv_dim": (16, 16, 16), "conv_stride": (5, 4, 4), "conv_kernel": (10, 8, 4)}
 
 LANGUAGE_MODELS = (
     Entry(
         name="hf gpt2",
-        make=_hf(
-            "GPT2LMHeadModel", "GPT2Config", vocab_size=_VOCABULARY, n_embd=32, n_layer=3, n_head=2
+        make=hf(
+            "GPT2LMHeadModel", "GPT2Config", vocab_size=VOCABULARY, n_embd=32, n_layer=3, n_head=2
         ),
         skips=Skips(identity=6),
         because="3 layers of 2; GELU's tanh form and dropout masks are no skips",
@@ -65,10 +68,10 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf gpt-neo",
-        make=_hf(
+        make=hf(
             "GPTNeoForCausalLM",
             "GPTNeoConfig",
-            vocab_size=_VOCABULARY,
+            vocab_size=VOCABULARY,
             hidden_size=32,
             num_layers=4,
             num_heads=2,
@@ -79,10 +82,10 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf gpt-j",
-        make=_hf(
+        make=hf(
             "GPTJForCausalLM",
             "GPTJConfig",
-            vocab_size=_VOCABULARY,
+            vocab_size=VOCABULARY,
             n_embd=32,
             n_layer=3,
             n_head=2,
@@ -93,29 +96,29 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf gpt-neox",
-        make=_hf("GPTNeoXForCausalLM", "GPTNeoXConfig", **_ENCODER),
+        make=hf("GPTNeoXForCausalLM", "GPTNeoXConfig", **ENCODER),
         skips=Skips(identity=3),
         because="3 parallel blocks; rotary embeddings are no skips",
     ),
     Entry(
         name="hf bert",
-        make=_hf("BertModel", "BertConfig", **_ENCODER),
+        make=hf("BertModel", "BertConfig", **ENCODER),
         skips=Skips(identity=6),
         because="3 layers of 2, normalised after the join",
         is_light=True,
     ),
     Entry(
         name="hf albert",
-        make=_hf("AlbertModel", "AlbertConfig", embedding_size=16, **_ENCODER),
+        make=hf("AlbertModel", "AlbertConfig", embedding_size=16, **ENCODER),
         skips=Skips(identity=6),
         because="one layer of 2 called 3 times",
     ),
     Entry(
         name="hf t5",
-        make=_hf(
+        make=hf(
             "T5ForConditionalGeneration",
             "T5Config",
-            _pairs,
+            pairs,
             **_T5,
             num_layers=2,
             num_decoder_layers=3,
@@ -126,11 +129,11 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf bart",
-        make=_hf(
+        make=hf(
             "BartModel",
             "BartConfig",
-            _pairs,
-            vocab_size=_VOCABULARY,
+            pairs,
+            vocab_size=VOCABULARY,
             d_model=32,
             encoder_layers=2,
             decoder_layers=2,
@@ -145,7 +148,7 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf llama",
-        make=_hf("LlamaForCausalLM", "LlamaConfig", **_LLAMA),
+        make=hf("LlamaForCausalLM", "LlamaConfig", **LLAMA),
         skips=Skips(identity=6),
         because=(
             "3 layers of 2. Debatable: SwiGLU multiplies two layers' outputs; neither goes "
@@ -155,16 +158,16 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf gemma2",
-        make=_hf("Gemma2Model", "Gemma2Config", **_LLAMA, head_dim=16),
+        make=hf("Gemma2Model", "Gemma2Config", **LLAMA, head_dim=16),
         skips=Skips(identity=6),
         because="3 layers of 2, each branch normalised before and after",
     ),
     Entry(
         name="hf mixtral",
-        make=_hf(
+        make=hf(
             "MixtralForCausalLM",
             "MixtralConfig",
-            **_LLAMA,
+            **LLAMA,
             num_local_experts=4,
             num_experts_per_tok=2,
         ),
@@ -173,7 +176,7 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf vit",
-        make=_hf(
+        make=hf(
             "ViTModel",
             "ViTConfig",
             lambda: picture(32),
@@ -189,10 +192,10 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf mamba",
-        make=_hf(
+        make=hf(
             "MambaModel",
             "MambaConfig",
-            vocab_size=_VOCABULARY,
+            vocab_size=VOCABULARY,
             hidden_size=32,
             num_hidden_layers=3,
             state_size=4,
@@ -205,10 +208,10 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf mamba2",
-        make=_hf(
+        make=hf(
             "Mamba2Model",
             "Mamba2Config",
-            vocab_size=_VOCABULARY,
+            vocab_size=VOCABULARY,
             hidden_size=32,
             num_hidden_layers=2,
             state_size=8,
@@ -222,10 +225,10 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf rwkv",
-        make=_hf(
+        make=hf(
             "RwkvModel",
             "RwkvConfig",
-            vocab_size=_VOCABULARY,
+            vocab_size=VOCABULARY,
             hidden_size=32,
             num_hidden_layers=3,
             attention_hidden_size=32,
@@ -236,11 +239,11 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf whisper",
-        make=_hf(
+        make=hf(
             "WhisperModel",
             "WhisperConfig",
             _sound,
-            vocab_size=_VOCABULARY,
+            vocab_size=VOCABULARY,
             num_mel_bins=16,
             d_model=32,
             encoder_layers=2,
@@ -261,11 +264,11 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf wav2vec2",
-        make=_hf(
+        make=hf(
             "Wav2Vec2Model",
             "Wav2Vec2Config",
             _wave,
-            **_ENCODER,
+            **ENCODER,
             **_CONV_STEM,
             num_feat_extract_layers=3,
             num_conv_pos_embeddings=16,
@@ -277,7 +280,7 @@ LANGUAGE_MODELS = (
     ),
     Entry(
         name="hf segformer",
-        make=_hf(
+        make=hf(
             "SegformerModel",
             "SegformerConfig",
             lambda: picture(64),

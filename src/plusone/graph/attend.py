@@ -2,7 +2,8 @@
 
 Two forms count. Over *time*: attention whose values come from a place that the query also depends
 on through a recurrent module (an encoder-decoder with attention: the values go around the summary
-vector). Over *depth*: a softmax-weighted sum of a stack of earlier layers' outputs. Attention
+vector), be it only that the query reads the module's last state and the values those of all
+steps. Over *depth*: a softmax-weighted sum of a stack of earlier layers' outputs. Attention
 inside a transformer layer is a branch, not a skip: its query comes from where its values come
 from, or from elsewhere.
 """
@@ -37,7 +38,7 @@ def attention_skips(dag: Dag, ancestry: Ancestry) -> list[SkipEdge]:
                 and ancestry.is_ancestor(source, r)
                 and ancestry.is_ancestor(r, weights)
             ]
-            if between:
+            if between or _reads_another_state(dag, source, values, weights):
                 found.append(
                     SkipEdge(
                         kind="attention",
@@ -89,6 +90,28 @@ def _source(dag: Dag, node: int) -> int:
             break
         node = dag.parents[node][0]
     return node
+
+
+def _reads_another_state(dag: Dag, source: int, values: int, weights: int) -> bool:
+    """Whether the weights depend on another output of the recurrent module than the values do."""
+    if dag.name[source] != "recurrent":
+        return False
+    seen_by = [_recurrences_above(dag, node, source) for node in (values, weights)]
+    return bool(seen_by[1] - seen_by[0])
+
+
+def _recurrences_above(dag: Dag, node: int, source: int) -> frozenset[int]:
+    """The results of the recurrent module `source` that are read on the ways from it to `node`."""
+    found: frozenset[int] = frozenset()
+    pending, seen = [node], {node}
+    while pending:
+        v = pending.pop()
+        if source in dag.parents[v]:
+            found |= dag.recurrences[v]
+        fresh = [p for p in dag.parents[v] if p > source and p not in seen]
+        seen.update(fresh)
+        pending.extend(fresh)
+    return found
 
 
 def _up(dag: Dag, node: int, names: frozenset[str]) -> int:

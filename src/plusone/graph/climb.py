@@ -33,12 +33,12 @@ _CROP_LIMIT = 8
 # A linear shortcut of a separable convolution has two layers (GhostNet); three is generous.
 _LINEAR_LAYERS = 3
 # Through an activation a shortcut may have one layer (pre-activation projections), around a
-# branch of at least two more.
-_EXTRA_LAYERS = 2
-# A shortcut on the way to a concatenation may hold layers of its own if the branch is at least
-# this many times longer: DeepLab's low-level features (1 against some 50) against Inception's
-# parallel convolutions (1 against 5).
-_LONGER = 8
+# branch of at least one more.
+_EXTRA_LAYERS = 1
+# A shortcut on the way to a concatenation may hold layers of its own if the branch has at least
+# eight, and four times as many: a U-Net with blocks on its skips (UNETR: 7 against some 45)
+# against Inception's parallel convolutions (1 against 5).
+_LONG, _LONGER = 8, 4
 _LINEAR = TRANSPARENT | SCALE | RESHAPING | MIXING | NORM | GATHERING
 _PARTWISE = TRANSPARENT | POOLING
 
@@ -172,7 +172,7 @@ def projection_entry(
     """Where a shortcut with layers of its own begins, and the branches that it goes around.
 
     A linear shortcut (convolution, norm, pooling) needs a nonlinear branch with no fewer layers;
-    one that starts with an activation needs a branch that is longer by two layers.
+    one that starts with an activation needs a branch that is longer by a layer.
     """
     below = arm.node
     for entry, short, is_linear, is_sliced in _climb(dag, arm.node):
@@ -194,17 +194,20 @@ def projection_entry(
 def long_concat_entry(
     dag: Dag, ancestry: Ancestry, arm: Arm, others: tuple[Arm, ...]
 ) -> tuple[int, tuple[Arm, ...]] | None:
-    """The same for a concatenation: any shortcut of one layer around a branch much longer."""
-    for entry, short, _, _ in _climb(dag, arm.node):
-        if short > 1:
+    """The same for a concatenation: a shortcut with layers, around a branch much longer.
+
+    The entry is the nearest dominator of the shortcut from which another arm is reached.
+    """
+    entry = ancestry.idom(arm.node)
+    for _ in range(_CHAIN_LIMIT):
+        if entry < 0:
             return None
-        branches = tuple(
-            a
-            for a in branches_from(ancestry, entry, others)
-            if ancestry.num_layers(entry, a.node) >= _LONGER * max(short, 1)
-        )
-        if branches:
-            return entry, branches
+        reached = [a for a in others if ancestry.is_ancestor(entry, a.node)]
+        if reached:
+            least = max(_LONG, _LONGER * ancestry.num_layers(entry, arm.node))
+            found = [a for a in reached if ancestry.num_layers(entry, a.node) >= least]
+            return (entry, tuple(found)) if found else None
+        entry = ancestry.idom(entry)
     return None
 
 

@@ -28,6 +28,8 @@ class Dag:
     and `mixing[v]` the largest sums of the two over all paths that end in v; `params[v]` the
     positions in the trace of the parameters read; `factors[v]` the numbers by which a sum
     multiplies its parents (empty: all are 1); `axis[v]` the dimension of a concatenation, or -1.
+    `recurrences[v]` are the operations inside recurrent modules whose results v reads: it tells
+    the states of all steps from the last one.
     """
 
     value: list[ValueRef] = field(default_factory=list)
@@ -48,6 +50,7 @@ class Dag:
     params: list[tuple[int, ...]] = field(default_factory=list)
     factors: list[tuple[float, ...]] = field(default_factory=list)
     axis: list[int] = field(default_factory=list)
+    recurrences: list[frozenset[int]] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
     sinks: list[int] = field(default_factory=list)
 
@@ -113,6 +116,7 @@ class _Read(NamedTuple):
     node: int
     out: int
     factor: float
+    op: int
 
 
 def _live(trace: Trace, node_of: dict[int, int], op: Op) -> list[_Read]:
@@ -120,7 +124,7 @@ def _live(trace: Trace, node_of: dict[int, int], op: Op) -> list[_Read]:
     # A partial write reads the former value besides, which has no factor.
     factors = op.factors + (1.0,) * (len(op.parents) - len(op.factors))
     return [
-        _Read(node_of[p], out, factor)
+        _Read(node_of[p], out, factor, p)
         for (p, out), factor in zip(op.parents, factors, strict=True)
         if _is_live(trace, node_of, p, out)
     ]
@@ -165,6 +169,8 @@ def _append(
     dag.params[node] = op.params
     dag.factors[node] = factors
     dag.axis[node] = op.axis
+    if any(dag.name[r.node] == "recurrent" for r in live):
+        dag.recurrences[node] = frozenset(r.op for r in live if dag.name[r.node] == "recurrent")
     node_of[i] = node
 
 
@@ -200,6 +206,7 @@ def _add(
     dag.params.append(())
     dag.factors.append(())
     dag.axis.append(-1)
+    dag.recurrences.append(frozenset())
     for parent in dict.fromkeys(parents):
         dag.children[parent].append(node)
     return node
@@ -230,7 +237,7 @@ def _into_recurrent(
         if not parents:
             dag.sources.append(node)
     else:
-        for parent, out, _ in live:
+        for parent, out, _, _ in live:
             if parent != node and parent < node and parent not in dag.parents[node]:
                 dag.parents[node].append(parent)
                 dag.outs[node].append(out)
@@ -243,7 +250,7 @@ def _into_recurrent(
 
 _COLUMNS = (
     *("value", "name", "call", "outs", "weight", "mixes", "layers", "mixing"),
-    *("partial", "uses_parameters", "params", "factors", "axis"),
+    *("partial", "uses_parameters", "params", "factors", "axis", "recurrences"),
 )
 
 

@@ -75,7 +75,7 @@ def find_skips(trace: Trace) -> SkipGraph:
     )
     return SkipGraph(
         blocks=blocks,
-        skips=_skips(dag, trace, segments, _edges(dag, ancestry, joins)),
+        skips=_skips(dag, ancestry, trace, segments, _edges(dag, ancestry, joins)),
         path_edges=paths.edges,
         num_path_nodes=paths.num_nodes,
         path_inputs=paths.inputs,
@@ -143,9 +143,13 @@ def _edges(dag: Dag, ancestry: Ancestry, joins: list[Join]) -> list[SkipEdge]:
 
 
 def _skips(
-    dag: Dag, trace: Trace, segments: list[Segment], edges: list[SkipEdge]
+    dag: Dag,
+    ancestry: Ancestry,
+    trace: Trace,
+    segments: list[Segment],
+    edges: list[SkipEdge],
 ) -> tuple[Skip, ...]:
-    levels = _skip_levels(edges)
+    levels = _skip_levels(ancestry, edges)
     sites = Sites(dag, trace.calls)
     return tuple(
         Skip(
@@ -185,14 +189,26 @@ def _first_after(segments: list[Segment], node: int) -> int:
     return low
 
 
-def _skip_levels(edges: list[SkipEdge]) -> list[int]:
-    """The nesting depth of each skip: how many skips leave before it and return after it."""
+def _skip_levels(ancestry: Ancestry, edges: list[SkipEdge]) -> list[int]:
+    """The nesting depth of each skip: how many skips leave before it and return after it.
+
+    Of two skips whose intervals of execution lie within one another, only those count that lie
+    on one way: an encoder's blocks are not inside a skip of the decoder that ran around them.
+    """
     order = sorted(range(len(edges)), key=lambda i: (edges[i].entry, -edges[i].join))
     levels = [0] * len(edges)
     open_: list[int] = []
     for i in order:
-        while open_ and edges[open_[-1]].join <= edges[i].entry:
-            open_.pop()
-        levels[i] = sum(1 for k in open_ if edges[k].join > edges[i].join)
+        inner = edges[i]
+        open_ = [k for k in open_ if edges[k].join > inner.entry]
+        levels[i] = sum(1 for k in open_ if _goes_around(ancestry, edges[k], inner))
         open_.append(i)
     return levels
+
+
+def _goes_around(ancestry: Ancestry, outer: SkipEdge, inner: SkipEdge) -> bool:
+    return (
+        outer.join > inner.join
+        and ancestry.is_ancestor(outer.entry, inner.entry)
+        and ancestry.is_ancestor(inner.join, outer.join)
+    )

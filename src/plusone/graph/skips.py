@@ -111,7 +111,7 @@ def _sum_skips(dag: Dag, ancestry: Ancestry, join: int, arms: list[Arm]) -> list
         if dag.name[join] == "sub" and not has_layers(ancestry, chain.node, branches):
             continue  # x - pool(x) is a filter, no residual block
         skips.append(_edge(ancestry, chain.kind, chain, join, arm, branches))
-    skips = [] if becomes_weights(dag, join, most_layers=0) else _first_of_two(arms, skips)
+    skips = [] if becomes_weights(dag, join) else _first_of_two(arms, skips)
     return skips + _projections(dag, ancestry, join, arms, beside=skips)
 
 
@@ -168,20 +168,16 @@ def _concat_skips(dag: Dag, ancestry: Ancestry, join: int, arms: list[Arm]) -> l
     for arm in arms:
         others = tuple(a for a in arms if a.node != arm.node)
         chain = entry_by_chain(dag, ancestry, arm, others, join=join)
-        if chain is None:
-            continue
-        branches = branches_from(ancestry, chain.node, others)
-        if has_layers(ancestry, chain.node, branches):
-            skips.append(_edge(ancestry, "concat", chain, join, arm, branches))
-    if skips:
-        return [] if becomes_weights(dag, join, most_layers=0) else _first_of_two(arms, skips)
-    for arm in arms:
-        others = tuple(a for a in arms if a.node != arm.node)
+        if chain is not None:
+            branches = branches_from(ancestry, chain.node, others)
+            if has_layers(ancestry, chain.node, branches):
+                skips.append(_edge(ancestry, "concat", chain, join, arm, branches))
+                continue
         found = long_concat_entry(dag, ancestry, arm, others)
         if found is not None:
             entry, branches = found
-            return [_edge(ancestry, "concat", Chain(entry), join, arm, branches)]
-    return []
+            skips.append(_edge(ancestry, "concat", Chain(entry), join, arm, branches))
+    return [] if becomes_weights(dag, join, as_key=True) else _first_of_two(arms, skips)
 
 
 def _gate_skips(dag: Dag, ancestry: Ancestry, join: int, arms: list[Arm]) -> list[SkipEdge]:
