@@ -29,12 +29,12 @@ def random_cotangents(
     outputs: Sequence[torch.Tensor], generator: torch.Generator
 ) -> list[torch.Tensor]:
     """Independent standard normal numbers in the shape of each output: unit variance."""
-    return [
-        torch.randn(t.shape, generator=generator, dtype=torch.float64).to(t.dtype).to(t.device)
-        if not t.is_complex()
-        else torch.randn(t.shape, generator=generator, dtype=torch.complex128).to(t.dtype)
-        for t in outputs
-    ]
+    found = []
+    for t in outputs:
+        kind = torch.complex128 if t.is_complex() else torch.float64
+        cotangent = torch.randn(t.shape, generator=generator, dtype=kind)
+        found.append(cotangent.to(dtype=t.dtype, device=t.device))
+    return found
 
 
 def gradient_profile(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from plusone.capture.trace import Trace, ValueRef
-from plusone.graph.opkinds import ADD, CONCAT, MIXING, base_name
+from plusone.graph.opkinds import ADD, CONCAT, MIXING, SHAPE_ONLY, base_name
 from plusone.probe.batchnorm import Statistics, StatisticsObserver
 from plusone.probe.moments import Moments, mean_square, moments
 
@@ -16,12 +16,13 @@ _OBSERVED = _JOINS | MIXING
 
 
 class SignalObserver:
-    """Reads the operands and results of sums and the results of layers while the forward runs.
+    """Reads sums with their operands, layers, and what stands before the next of them.
 
     Which of them are the borders of blocks is known only after the forward, and by then tensors
-    are overwritten, so each is read once, at its time. `results` maps an operation to the
-    moments of what it made, `squares` a value that a join read to its mean squares, sample by
-    sample.
+    are overwritten, so each is read once, at its time. A plain block ends behind its activation:
+    the last result before the next layer or sum is read as well, unless it was overwritten by
+    then. `results` maps an operation to the moments of what it made, `squares` a value that a
+    join read to its mean squares, sample by sample.
     """
 
     def __init__(self, batch: int | None) -> None:
@@ -29,6 +30,7 @@ class SignalObserver:
         self.results: dict[int, Moments] = {}
         self.squares: dict[ValueRef, torch.Tensor] = {}
         self._norms = StatisticsObserver()
+        self._pending: tuple[int, torch.Tensor, int] | None = None
 
     def before(
         self, name: str, values: Sequence[ValueRef], operands: Sequence[torch.Tensor]
@@ -36,15 +38,23 @@ class SignalObserver:
         """Read the terms of a sum (or concatenation) that were not read before."""
         if base_name(name) not in _JOINS:
             return
+        self._settle()
         for value, operand in zip(values, operands, strict=True):
             if value not in self.squares and _is_signal(operand):
-                self.squares[value] = mean_square(operand, self._batch)
+                self.squares[value] = self._square(value, operand)
 
     def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
-        """Read the result of a sum, a concatenation or a layer."""
+        """Read the result of a sum, a concatenation or a layer; keep that of another operation."""
         self._norms.after(number, name, outputs)
-        if base_name(name) in _OBSERVED and _is_signal(outputs[0]):
+        if not _is_signal(outputs[0]):
+            return
+        if base_name(name) in _OBSERVED:
+            self._settle()
             self.results[number] = moments(outputs[0], self._batch)
+        elif self._may_end_a_block(name, outputs[0]):
+            # Autograd counts a write once the operation has returned, which is after this.
+            version = outputs[0]._version + name.endswith("_")
+            self._pending = (number, outputs[0], version)
 
     def statistics(self, trace: Trace) -> Statistics:
         """Mean and inverse deviation of every batch norm that used those of the batch."""
@@ -52,10 +62,37 @@ class SignalObserver:
 
     def at(self, value: ValueRef, start: int) -> Moments | None:
         """The moments at a value, or of the last thing read before it, after operation `start`."""
+        self._settle()
         for number in range(value[0], start, -1):
             if number in self.results:
                 return self.results[number]
         return None
+
+    def _square(self, value: ValueRef, operand: torch.Tensor) -> torch.Tensor:
+        known = self.results.get(value[0])
+        if known is not None and value[1] == 0 and known.shape == operand.shape:
+            return known.square
+        return mean_square(operand, self._batch)
+
+    def _settle(self) -> None:
+        if self._pending is not None:
+            number, tensor, version = self._pending
+            if tensor._version == version:
+                self.results[number] = moments(tensor, self._batch)
+        self._pending = None
+
+    def _may_end_a_block(self, name: str, tensor: torch.Tensor) -> bool:
+        """Whether these are new numbers, not the pending ones in another form."""
+        if base_name(name) in SHAPE_ONLY or tensor.is_inference():
+            return False
+        if self._pending is None or name.endswith("_"):
+            return True
+        before = self._pending[1]
+        return (
+            tensor.numel() != before.numel()
+            or not tensor.layout == before.layout == torch.strided
+            or tensor.data_ptr() != before.data_ptr()
+        )
 
 
 def _is_signal(tensor: torch.Tensor) -> bool:
