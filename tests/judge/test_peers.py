@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -87,23 +88,24 @@ def test_blocks_beyond_a_missing_skip_are_no_peers() -> None:
     assert codes(findings) == ["S104"]
 
 
-def test_blocks_of_another_width_are_compared_only_where_each_width_is_rare() -> None:
-    widths = [(8, 64)] * 6 + [(8, 256)] * 6
-    blocks = family([0.5] * 6 + [0.05] * 6)
-    resized = [
-        BlockReport(
-            name=b.name,
-            depth=1,
-            kind="residual",
-            skip="identity",
-            signal_rms=b.signal_rms,
-            residual_ratio=b.residual_ratio,
-            shape=shape,
-            layers=2,
-        )
-        for b, shape in zip(blocks, widths, strict=True)
-    ]
-    assert places(resized) == []
+def of_widths(ratios: list[float], widths: list[int]) -> list[BlockReport]:
+    """Residual blocks whose outputs have these widths."""
+    pairs = zip(family(ratios), widths, strict=True)
+    return [replace(b, shape=(8, width)) for b, width in pairs]
+
+
+def test_blocks_of_two_widths_are_two_families() -> None:
+    assert places(of_widths([0.5] * 6 + [0.05] * 6, [64] * 6 + [256] * 6)) == []
+
+
+def test_few_blocks_of_each_width_are_peers_where_all_are_equal() -> None:
+    widths = [64, 64, 128, 128, 256, 256]
+    assert places(of_widths([0.5, 0.5, 0.5, 1.0, 0.5, 0.5], widths)) == ["blocks.3"]
+
+
+def test_few_blocks_of_each_width_are_no_peers_where_width_makes_a_difference() -> None:
+    widths = [8, 16, 24, 24, 32]
+    assert places(of_widths([0.03, 0.5, 0.6, 0.6, 0.6], widths)) == []
 
 
 def test_a_branch_that_is_dead_is_no_peer_and_not_accused_twice() -> None:

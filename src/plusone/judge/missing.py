@@ -15,27 +15,28 @@ def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
     """S104: peers are blocks whose names differ in their numbers alone (`h.3.attn`, `h.4.attn`).
 
     A plain block, or the run of plain blocks at one such place, is accused if most of its peers
-    have a skip, one of them in the same list, and if an identity would fit, or peers that change
-    the shape as well have a skip.
+    add a skip, one of them in the same list, and if an identity would fit. Blocks that change the
+    shape often have none on purpose (the first of a stage), and so have concatenations (the last
+    level of a decoder).
     """
     found = []
     behind = {a.name: b.input_shape for a, b in pairwise(blocks)}
     for place, peers, inside in _candidates(blocks):
         same = f"{_list_of(place)}."
         beside = [p for p in peers if f"{_list_of(p.name)}.".startswith(same)]
-        changed = sum(not _fits(p.input_shape, p.shape) for p in peers)
         # A graph layer's own output may be its messages; the next block takes in the nodes.
         after = (inside[-1].shape, behind.get(inside[-1].name, ()))
-        fits = any(_fits(inside[0].input_shape, shape) for shape in after)
-        if not beside or not (fits or changed >= 2):
-            continue
-        shapes = f"the same shape {list(inside[0].input_shape)}" if fits else "shapes as theirs"
-        reason = (
-            f"{place} has no skip, while {len(peers)} blocks of the same kind have one "
-            f"({', '.join(p.name for p in beside[:2])}); its input and output have {shapes}"
-        )
-        found.append(finding("S104", inside[0].name, Value.of(0.0), 1.0, reason))
+        if beside and any(_fits(inside[0].input_shape, shape) for shape in after):
+            reason = (
+                f"{place} has no skip, while {len(peers)} blocks of the same kind have one "
+                f"({', '.join(p.name for p in beside[:2])}); its input and output have the same "
+                f"shape {list(inside[0].input_shape)}"
+            )
+            found.append(finding("S104", inside[0].name, Value.of(0.0), 1.0, reason))
     return found
+
+
+_ADDED = ("identity", "projection", "scaled", "gated")
 
 
 def _candidates(
@@ -44,7 +45,7 @@ def _candidates(
     """Places of plain blocks with their peers that have skips, and the blocks at the place."""
     residual: dict[str, list[BlockReport]] = {}
     for block in blocks:
-        if block.kind == "residual":
+        if block.kind == "residual" and block.skip in _ADDED:
             residual.setdefault(_pattern(block.name), []).append(block)
     taken = {block.name for block in blocks if block.kind == "residual"}
     at: dict[str, list[BlockReport]] = {}

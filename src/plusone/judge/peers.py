@@ -9,7 +9,13 @@ from statistics import median
 from typing import NamedTuple
 
 from plusone.judge.findings import finding
-from plusone.judge.thresholds import PEER_COUNT, PEER_DEVIATIONS, PEER_FACTOR, PEER_NEIGHBOURS
+from plusone.judge.thresholds import (
+    PEER_COUNT,
+    PEER_DEVIATIONS,
+    PEER_EQUAL,
+    PEER_FACTOR,
+    PEER_NEIGHBOURS,
+)
 from plusone.records import BlockReport, Finding, Value
 
 
@@ -36,6 +42,7 @@ def out_of_line(blocks: Sequence[BlockReport], breaks: Collection[str] = ()) -> 
     """
     found = []
     for family in _families(blocks, breaks):
+        is_mixed = len({block.shape[1:] for block in family}) > 1
         ratios = [math.log(float(block.residual_ratio)) for block in family]
         sizes = [_log_size(block) for block in family]
         for k, block in enumerate(family):
@@ -45,7 +52,8 @@ def out_of_line(blocks: Sequence[BlockReport], breaks: Collection[str] = ()) -> 
             is_end = k in (0, len(family) - 1)
             agreement = (0.7 if is_end else 0.5) * limit
             agrees = best.deviation * other.deviation > 0 and abs(other.deviation) > agreement
-            if abs(best.deviation) > limit and agrees:
+            is_yardstick = not is_mixed or best.noise < PEER_EQUAL
+            if is_yardstick and abs(best.deviation) > limit and agrees:
                 found.append(_finding(block, best, limit))
     return found
 
@@ -66,6 +74,8 @@ def _finding(block: BlockReport, reading: _Reading, limit: float) -> Finding:
 def _families(blocks: Sequence[BlockReport], breaks: Collection[str]) -> list[list[BlockReport]]:
     """Blocks of one structure and width; where those are few, of one structure.
 
+    Those of several widths are peers only where they are all equal (a norm at the branch's end
+    makes them so): an initialisation with one deviation for all makes wide branches stronger.
     Beyond one of `breaks` the stream is another one, so blocks on both sides are no peers.
     """
     by_width: dict[tuple[object, object], list[BlockReport]] = {}

@@ -39,6 +39,8 @@ PEER_DEVIATIONS = 4.0
 # Four others are the fewest that give a noise; each block is compared with its nearest four.
 PEER_COUNT = 5
 PEER_NEIGHBOURS = 4
+# Branches that end in a batch norm differ by 1 or 2 %: their size is the norm's gain.
+PEER_EQUAL = 0.05
 
 # Mean cosine between samples (or tokens): 1 - c = 1e-4 is where float32 activations of two
 # inputs differ by 1 % of their length; below it the input hardly decides the output.

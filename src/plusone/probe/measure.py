@@ -62,7 +62,6 @@ def rms(square: torch.Tensor) -> Value:
 
 def _block(profile: Profile, block: Block, is_random: bool) -> BlockReport:
     moments = _at(profile, block)
-    tokens = _tokens(profile, block)
     gradient = profile.gradient.at.get(block.output) if profile.gradient else None
     size = _per_sample(profile.trace, block.output)
     norm = rms(gradient * size) if gradient is not None else NOT_MEASURED
@@ -76,8 +75,8 @@ def _block(profile: Profile, block: Block, is_random: bool) -> BlockReport:
         gradient_rms=rms(gradient) if gradient is not None else NOT_MEASURED,
         gradient_norm=norm,
         residual_ratio=_residual_ratio(profile.signal, block, is_random),
-        similarity=_similarity(moments.gram if moments else None),
-        token_similarity=tokens,
+        similarity=_samples(profile, block),
+        token_similarity=_tokens(profile, block),
         rank=_rank(moments),
         shape=block.shape,
         input_shape=block.input_shape,
@@ -117,6 +116,14 @@ def _similarity(gram: torch.Tensor | None) -> Value:
     return Value.of(mean_cosine(gram)) if gram is not None else NOT_MEASURED
 
 
+def _samples(profile: Profile, block: Block) -> Value:
+    """The mean cosine between two samples; of single numbers, which are always parallel, none."""
+    reading = _at(profile, block)
+    if reading is None or _per_sample(profile.trace, (_reading_of(profile, block), 0)) < 2:
+        return NOT_MEASURED
+    return _similarity(reading.gram)
+
+
 def _tokens(profile: Profile, block: Block) -> Value:
     """The mean cosine between two positions of one sample.
 
@@ -128,6 +135,8 @@ def _tokens(profile: Profile, block: Block) -> Value:
         return NOT_MEASURED
     gram, batch = reading.tokens, profile.trace.batch
     shape = profile.trace.ops[_reading_of(profile, block)].shapes[0]
+    if shape[-1] < 2:
+        return NOT_MEASURED
     if len(shape) != 2 or batch is None or shape[0] % batch:
         return _similarity(gram)
     step = max(1, shape[0] // MAX_TOKENS)
@@ -366,7 +375,7 @@ def _branch(trace: Trace, block: Block, is_signal: list[bool]) -> _Branch:
         params.update(op.params)
         if op.params and is_signal[number] and number not in inside:
             continue  # the layer that makes a gate of another input; what is before is not ours
-        one_each = math.prod(op.shapes[0][1:]) == 1
+        one_each = math.prod(op.shapes[0]) <= (trace.batch or 1)
         is_random |= one_each and base_name(op.name) in _RANDOM
         stack.extend(parent for parent, _ in op.parents)
     return _Branch(tuple(trace.parameters[p] for p in sorted(params)), is_random)
