@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,9 @@ from plusone.capture.trace import Trace, ValueRef
 from plusone.errors import CaptureError
 from plusone.probe.batchnorm import Statistics, freeze_batch_norms
 from plusone.probe.edges import EdgeFinder
+from plusone.probe.match import TraceMatch
 from plusone.probe.moments import mean_square
 from plusone.probe.operator import Place
-
-_Key = tuple[str, int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,22 +72,20 @@ def linearise(
             if found is not None and _is_independent(found, probe) and _repeats(found, squares):
                 return found
         box.restore_contents()
-        _restart(model, statistics)
+        freeze_batch_norms(model, statistics)  # counts the calls of each norm from the start
     whole = _run(model, args, kwargs, box=box, trace=trace, samples=trace.batch or 1)
-    if whole is None or not _repeats(whole, squares):
+    if whole is None:
+        raise CaptureError("no output depends on an input by way of autograd")
+    if not _repeats(whole, squares):
         raise CaptureError(
             "the second forward gave another output than the first: the model is random or keeps "
             "state outside its buffers"
         )
-    if whole.batch is not None and not _is_independent(whole, probe):
+    if whole.batch is not None and not _is_independent(whole, probe, is_whole=True):
         return Linearisation(
             recording=whole.recording, samples=whole.samples, batch=None, place=whole.place
         )
     return whole
-
-
-def _restart(model: nn.Module, statistics: Statistics) -> None:
-    freeze_batch_norms(model, statistics)
 
 
 def _run(
@@ -108,7 +104,7 @@ def _run(
     if not roots:
         return None
     finder = EdgeFinder(recording, roots)
-    match = _Match(trace, recording.trace)
+    match = TraceMatch(trace, recording.trace)
 
     def place(value: ValueRef) -> Place | None:
         twin = match.twin(value)
@@ -129,66 +125,6 @@ def _run(
         batch=samples if trace.batch is not None else None,
         place=place,
     )
-
-
-class _Match:
-    """Finds a value of one trace in another: same module call, same operation, same turn.
-
-    Where a module call runs that operation another number of times (attention in its plain
-    form), the turn is counted from the end. The result of a frozen batch norm is the last
-    operation of its call.
-    """
-
-    def __init__(self, first: Trace, second: Trace) -> None:
-        self._first, self._second = first, second
-        self._turns_first = _turns(first)
-        self._turns_second = _turns(second)
-        self._last_in_call: dict[tuple[str, int], int] = {}
-        for number, op in enumerate(second.ops):
-            call = second.calls[op.call]
-            if any(op.is_float):
-                self._last_in_call[call.path, call.turn] = number
-
-    def twin(self, value: ValueRef) -> ValueRef | None:
-        number, out = value
-        op = self._first.ops[number]
-        if number in self._first.inputs:
-            turn = self._first.inputs.index(number)
-            inputs = self._second.inputs
-            return (inputs[turn] + 0, out) if turn < len(inputs) else None
-        key = _key(self._first, number)
-        mine, theirs = self._turns_first[key], self._turns_second.get(key, [])
-        position = mine.index(number)
-        if len(mine) == len(theirs):
-            found: int | None = theirs[position]
-        elif len(mine) - position <= len(theirs):
-            found = theirs[position - len(mine)]
-        else:
-            found = self._last_in_call.get((key[0], key[1])) if "batch_norm" in op.name else None
-        if found is None or not _same_form(op.shapes, self._second.ops[found].shapes, out):
-            return None
-        return found, out
-
-
-def _key(trace: Trace, number: int) -> _Key:
-    op = trace.ops[number]
-    call = trace.calls[op.call]
-    return call.path, call.turn, op.name
-
-
-def _turns(trace: Trace) -> dict[_Key, list[int]]:
-    turns: dict[_Key, list[int]] = defaultdict(list)
-    for number in range(len(trace.ops)):
-        turns[_key(trace, number)].append(number)
-    return dict(turns)
-
-
-def _same_form(
-    first: tuple[tuple[int, ...], ...], second: tuple[tuple[int, ...], ...], out: int
-) -> bool:
-    if out < 0 or out >= len(first) or out >= len(second):
-        return False
-    return len(first[out]) == len(second[out]) and first[out][1:] == second[out][1:]
 
 
 def _first_samples(tree: Any, batch: int, samples: int) -> Any:
@@ -230,18 +166,35 @@ def _repeats(found: Linearisation, squares: Sequence[torch.Tensor]) -> bool:
     return True
 
 
-def _is_independent(found: Linearisation, probe: tuple[ValueRef, ValueRef]) -> bool:
-    """Whether the first sample of the output depends on the first sample of the input alone."""
-    source, target = found.place(probe[0]), found.place(probe[1])
+def _is_independent(
+    found: Linearisation, probe: tuple[ValueRef, ValueRef], *, is_whole: bool = False
+) -> bool:
+    """Whether a sample of the output depends on the same sample of the input alone.
+
+    Tried from a sample in the middle, which sees coupling to earlier and to later ones: where
+    dimension 0 is time, the first step depends on itself alone. Of two samples of a larger batch
+    the second is tried; that the first does not depend on later ones is what `_repeats` asks.
+    """
     if found.batch is None or found.batch < 2:
         return found.batch is not None
+    source, target = found.place(probe[0]), found.place(probe[1])
     if source is None or target is None:
         return False
     if source.shape[0] != found.batch or target.shape[0] != found.batch:
         return False
+    tried = (0, 1) if is_whole and found.batch == 2 else (found.batch // 2,)
+    return all(_depends_on_itself_alone(source, target, sample) for sample in tried)
+
+
+def _depends_on_itself_alone(source: Place, target: Place, sample: int) -> bool:
+    # A random cotangent, for a normalised output passes no constant one.
+    noise = torch.randn(target.shape[1:], generator=torch.Generator().manual_seed(sample))
     cotangent = torch.zeros(target.shape, dtype=target.dtype, device=target.device)
-    cotangent[0] = 1.0
+    cotangent[sample] = noise.to(cotangent)
     (gradient,) = torch.autograd.grad(
         (target.edge,), (source.edge,), (cotangent,), retain_graph=True, allow_unused=True
     )
-    return gradient is not None and not bool(gradient[1:].any())
+    if gradient is None:
+        return False
+    gradient[sample] = 0.0
+    return not bool(gradient.any())
