@@ -12,7 +12,7 @@ import torch
 from plusone.probe.golub_kahan import Bidiagonalisation, random_start
 from plusone.probe.krylov import golub_kahan_samples, golub_kahan_spectrum
 from plusone.probe.operator import JacobianOperator, NotMeasurable, Place
-from plusone.probe.operator_algebra import IdentityPlus, Operator, Transposed
+from plusone.probe.operator_algebra import IdentityPlus, Operator, Scaled, Transposed
 from plusone.probe.spectrum import (
     Estimate,
     JacobianSpectrum,
@@ -29,10 +29,11 @@ _NUM_FALLBACK_PROBES = 2
 class BlockPlaces:
     """Where a block sits in a retained autograd graph.
 
-    `join` says how the output comes from the input x and the branch F(x): "identity" is
-    x + F(x) and "concat" is cat(x, F(x)), for which the block's spectrum follows from F's
-    products; "other" is anything else, measured from `output` itself. `branch` is None where
-    there is none. `batch` is the size of dimension 0 if it indexes independent samples. `anchor`
+    The residual branch F is `factor` times what `branch` holds (None where there is no branch):
+    the alpha of torch.add, say. `join` says how the output comes from the input x and F(x):
+    "identity" is x + F(x) up to its sign and "concat" is cat(x, F(x)), for which the block's
+    spectrum follows from F's products; "other" is anything else, measured from `output` itself.
+    `batch` is the size of dimension 0 if it indexes independent samples. `anchor`
     is the model's output (see `JacobianOperator`).
     """
 
@@ -41,6 +42,7 @@ class BlockPlaces:
     output: Place
     batch: int | None
     join: Literal["identity", "concat", "other"] = "other"
+    factor: float = 1.0
     anchor: torch.Tensor | None = None
 
     def operator(self, target: Place) -> JacobianOperator:
@@ -80,10 +82,11 @@ def block_spectra(
     config = config or SpectrumConfig()
     branch = places.branch
     if branch is None or places.join == "other":
-        own = None if branch is None else _alone(places, branch, generator, config)
+        own = None if branch is None else _alone(places, branch, generator, config, places.factor)
         return BlockSpectra(branch=own, block=_alone(places, places.output, generator, config))
     together = _identity if places.join == "identity" else _concat
-    with places.operator(branch) as operator:
+    with places.operator(branch) as plain:
+        operator = _times(plain, places.factor)
         try:
             return together(operator, generator, config)
         except NotMeasurable as why:
@@ -104,11 +107,20 @@ def dense_jacobian(operator: Operator) -> torch.Tensor:
     return torch.stack(rows, dim=1 if by_rows else 2)
 
 
+def _times(operator: Operator, factor: float) -> Operator:
+    return operator if factor == 1.0 else Scaled(operator, factor)
+
+
 def _alone(
-    places: BlockPlaces, target: Place, generator: torch.Generator, config: SpectrumConfig
+    places: BlockPlaces,
+    target: Place,
+    generator: torch.Generator,
+    config: SpectrumConfig,
+    factor: float = 1.0,
 ) -> JacobianSpectrum | Unmeasured:
     """The spectrum of one Jacobian that shares no products with another."""
-    with places.operator(target) as operator:
+    with places.operator(target) as plain:
+        operator = _times(plain, factor)
         try:
             if _is_small(operator, config):
                 return _exact(dense_samples(dense_jacobian(operator)), operator, config)
@@ -122,7 +134,7 @@ def _alone(
 
 
 def _identity(
-    operator: JacobianOperator, generator: torch.Generator, config: SpectrumConfig
+    operator: Operator, generator: torch.Generator, config: SpectrumConfig
 ) -> BlockSpectra:
     if _is_small(operator, config):
         J_BMN = dense_jacobian(operator)
@@ -142,9 +154,7 @@ def _identity(
     )
 
 
-def _concat(
-    operator: JacobianOperator, generator: torch.Generator, config: SpectrumConfig
-) -> BlockSpectra:
+def _concat(operator: Operator, generator: torch.Generator, config: SpectrumConfig) -> BlockSpectra:
     is_small = _is_small(operator, config)
     num_products = min(operator.num_inputs, operator.num_outputs)
     if is_small:
@@ -189,7 +199,7 @@ def _exact(
 
 
 def _by_transpose(
-    operator: JacobianOperator, generator: torch.Generator, reason: str, is_identity: bool
+    operator: Operator, generator: torch.Generator, reason: str, is_identity: bool
 ) -> BlockSpectra:
     branch = _left_frobenius(operator, generator, shift=0.0)
     block = _left_frobenius(operator, generator, shift=1.0) if is_identity else None
@@ -200,7 +210,7 @@ def _by_transpose(
 
 
 def _left_frobenius(
-    operator: JacobianOperator, generator: torch.Generator, *, shift: float
+    operator: Operator, generator: torch.Generator, *, shift: float
 ) -> Estimate | None:
     """|shift I + J|_F / sqrt(N) from E |J^T u|^2 = |J|_F^2 / M, u uniform on the sphere of R^M."""
     squares: list[float] = []

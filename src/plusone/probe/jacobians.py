@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,10 +12,11 @@ from torch import nn
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Trace
 from plusone.errors import CaptureError
-from plusone.graph.skipgraph import Block, SkipGraph
+from plusone.graph.skipgraph import SkipGraph
 from plusone.probe.batchnorm import Statistics
-from plusone.probe.block_spectra import BlockPlaces, BlockSpectra, Unmeasured, block_spectra
+from plusone.probe.block_spectra import BlockSpectra, Unmeasured, block_spectra
 from plusone.probe.endtoend import DensityConfig, SingularDensity, end_to_end_density
+from plusone.probe.joins import places_of
 from plusone.probe.linearise import Linearisation, linearise
 from plusone.probe.spectrum import Estimate, JacobianSpectrum, SpectrumConfig
 from plusone.records import (
@@ -131,7 +132,7 @@ def measure_blocks(
                 why = "it holds many blocks; its Jacobian costs as much as the whole net"
                 missing.setdefault(why, []).append(block.name)
                 continue
-        places = _places(line, block)
+        places = places_of(line, block)
         if isinstance(places, str):
             missing.setdefault(places, []).append(block.name)
             continue
@@ -146,24 +147,6 @@ def measure_blocks(
 def _gap(why: str, names: list[str]) -> NotMeasured:
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return NotMeasured(what=f"Jacobian of {shown}", why=why)
-
-
-def _places(line: Linearisation, block: Block) -> BlockPlaces | str:
-    source, output = line.place(block.entry), line.place(block.output)
-    if source is None or output is None:
-        return "autograd does not show its input or output in the second forward"
-    branch = line.place(block.branches[0]) if len(block.branches) == 1 else None
-    batch = line.batch
-    for place in (source, output, branch):
-        if place is not None and batch is not None and place.shape[:1] != (batch,):
-            batch = None
-    join: Literal["identity", "concat", "other"] = "other"
-    if branch is not None and block.skip_value == block.entry:
-        if block.skip == "identity" and branch.shape == source.shape == output.shape:
-            join = "identity"
-        elif block.skip == "concat":
-            join = "concat"
-    return BlockPlaces(source=source, branch=branch, output=output, batch=batch, join=join)
 
 
 def _end_to_end(
@@ -183,8 +166,9 @@ def _end_to_end(
 
 
 def _gains(graph: SkipGraph, blocks: Mapping[int, BlockSpectra]) -> dict[int, tuple[float, float]]:
-    """Gains of the gradient's second moment, E|J^T u|^2 / |u|^2 = |J|_F^2 / outputs.
+    """Gains of the mean square of the gradient's elements: |J|_F^2 / inputs for random ones.
 
+    With u of unit variance, E|J^T u|^2 = |J|_F^2 is shared by as many elements as J has inputs.
     What the whole block gives beyond its branch is the skip's, as if the two were uncorrelated.
     """
     gains = {}

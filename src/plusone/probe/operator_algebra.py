@@ -47,6 +47,27 @@ class IdentityPlus:
         return u_BM + self._operator.rmatvec(u_BM)
 
 
+class Scaled:
+    """c J: the Jacobian of a branch that enters its join times a number c."""
+
+    def __init__(self, operator: Operator, factor: float) -> None:
+        self._operator = operator
+        self._factor = factor
+        self.num_samples = operator.num_samples
+        self.num_inputs = operator.num_inputs
+        self.num_outputs = operator.num_outputs
+        self.dtype = operator.dtype
+        self.device = operator.device
+
+    def matvec(self, v_BN: torch.Tensor, /) -> torch.Tensor:
+        """c J v."""
+        return self._factor * self._operator.matvec(v_BN)
+
+    def rmatvec(self, u_BM: torch.Tensor, /) -> torch.Tensor:
+        """c J^T u."""
+        return self._factor * self._operator.rmatvec(u_BM)
+
+
 class Transposed:
     """J^T: what maps forward maps back."""
 

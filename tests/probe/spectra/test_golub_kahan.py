@@ -116,6 +116,38 @@ def test_a_transpose_that_is_none_is_refused() -> None:
         recurrence.step()
 
 
+@pytest.mark.parametrize("size", [11, 64])
+def test_rounding_to_half_precision_is_no_broken_transpose(size: int) -> None:
+    # Each product of a bfloat16 net is rounded; both are those of one matrix all the same.
+    class Rounded(MatrixOperator):
+        def matvec(self, v_BN: torch.Tensor, /) -> torch.Tensor:
+            return super().matvec(v_BN).bfloat16().float()
+
+        def rmatvec(self, u_BM: torch.Tensor, /) -> torch.Tensor:
+            return super().rmatvec(u_BM).bfloat16().float()
+
+    for seed in range(30):
+        A = torch.randn(2, size, size, generator=torch.Generator().manual_seed(seed))
+        operator = Rounded(A)
+        start = random_start(operator, generator=torch.Generator().manual_seed(seed))
+        recurrence = Bidiagonalisation(operator, start_BN=start)
+        for _ in range(10):
+            recurrence.step()
+        for bonds, top in zip(recurrence.bonds, torch.linalg.svdvals(A)[:, 0], strict=True):
+            assert ritz_largest(bonds) <= 1.02 * float(top)
+
+
+@pytest.mark.parametrize(("dtype", "off"), [(torch.float64, 1e-4), (torch.float32, 0.3)], ids=str)
+def test_a_transpose_that_is_off_is_refused(dtype: torch.dtype, off: float) -> None:
+    A = torch.randn(1, 40, 40, dtype=dtype)
+    operator = MatrixOperator(A, transpose=(1 + off) * A.mT)
+    start = random_start(operator, generator=torch.Generator().manual_seed(0))
+    recurrence = Bidiagonalisation(operator, start_BN=start)
+    recurrence.step()
+    with pytest.raises(NotMeasurable, match="transpose disagree"):
+        recurrence.step()
+
+
 def test_starts_come_from_the_generator_alone() -> None:
     operator = MatrixOperator(torch.randn(2, 5, 7))
     before = torch.get_rng_state()

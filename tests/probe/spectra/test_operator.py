@@ -8,7 +8,7 @@ from torch import nn
 
 from plusone.probe.double_backward import slim
 from plusone.probe.operator import JacobianOperator, NotMeasurable, Place
-from plusone.probe.operator_algebra import IdentityPlus, Transposed
+from plusone.probe.operator_algebra import IdentityPlus, Scaled, Transposed
 from probe.spectra.cases import CASES
 
 from oracle.dense_jacobian import dense_jacobian
@@ -138,6 +138,45 @@ def test_half_precision_graphs_take_and_return_float32() -> None:
     product = operator.matvec(torch.ones(2, 8))
     assert product.dtype == torch.float32
     torch.testing.assert_close(product, torch.full((2, 8), 2.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.complex128, torch.complex64], ids=str)
+def test_a_complex_number_counts_as_two_real_ones(dtype: torch.dtype) -> None:
+    x = torch.randn(2, 4, dtype=dtype).requires_grad_() * 1
+    A = torch.randn(4, 3, dtype=dtype)
+
+    def function(z: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid((z @ A).abs()) * (z.conj() @ A)
+
+    def in_real_numbers(rows: torch.Tensor) -> torch.Tensor:
+        z = torch.view_as_complex(rows.unflatten(1, (4, 2)))
+        return torch.view_as_real(function(z)).flatten(1)
+
+    J = dense_jacobian(in_real_numbers, torch.view_as_real(x.detach()).flatten(1))
+    operator = JacobianOperator(Place.of(x), target=Place.of(function(x)), batch=2)
+    assert (operator.num_inputs, operator.num_outputs) == (8, 6)
+    assert operator.dtype == dtype.to_real()
+    v, u = (torch.randn(2, n, dtype=operator.dtype) for n in (8, 6))
+    close = {"rtol": TOLERANCE[operator.dtype], "atol": 10 * TOLERANCE[operator.dtype]}
+    torch.testing.assert_close(operator.matvec(v), torch.einsum("bmn,bn->bm", J, v), **close)
+    torch.testing.assert_close(operator.rmatvec(u), torch.einsum("bmn,bm->bn", J, u), **close)
+
+
+def test_a_map_from_real_to_complex_numbers_has_a_jacobian() -> None:
+    x = torch.randn(2, 5, dtype=torch.float64).requires_grad_() * 1
+    operator = JacobianOperator(Place.of(x), target=Place.of(torch.fft.fft(x)), batch=2, anchor=x)
+    # The discrete Fourier transform keeps lengths up to sqrt(5).
+    v = torch.randn(2, 5, dtype=torch.float64)
+    lengths = operator.matvec(v).norm(dim=1)
+    torch.testing.assert_close(lengths, 5**0.5 * v.norm(dim=1))
+
+
+def test_scaled_multiplies_both_products() -> None:
+    operator, J = operator_of("mlp")
+    v, u = (torch.randn(2, 40, dtype=torch.float64) for _ in range(2))
+    scaled = Scaled(operator, -3.0)
+    torch.testing.assert_close(scaled.matvec(v), -3 * torch.einsum("bmn,bn->bm", J, v))
+    torch.testing.assert_close(scaled.rmatvec(u), -3 * torch.einsum("bmn,bm->bn", J, u))
 
 
 def test_the_model_and_the_random_state_are_left_alone() -> None:

@@ -1,0 +1,91 @@
+"""How a branch enters its join, and which spectrum follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from plusone.probe.block_spectra import block_spectra
+from plusone.probe.joins import factor_in_sum, places_of
+from plusone.probe.operator import Place
+from plusone.probe.spectrum import JacobianSpectrum
+from probe.recorded import Function, linear, observed
+
+from oracle.dense_jacobian import dense_jacobian, singular_values
+
+Sum = Callable[[Tensor, Tensor], Tensor]
+# How x and f are joined, the factor of f, and whether the block is x + F up to its sign.
+SUMS: dict[str, tuple[Sum, float, bool]] = {
+    "x + f": (lambda x, f: x + f, 1.0, True),
+    "f + x": (lambda x, f: f + x, 1.0, True),
+    "x - f": (lambda x, f: x - f, -1.0, True),
+    "f - x": (lambda x, f: f - x, -1.0, True),
+    "x + 3 f": (lambda x, f: torch.add(x, f, alpha=3), 3.0, True),
+    "x - 3 f": (lambda x, f: torch.sub(x, f, alpha=3), -3.0, True),
+    "f + 3 x": (lambda x, f: torch.add(f, x, alpha=3), 1.0, False),
+    "f += x": (lambda x, f: f.add_(x), 1.0, True),
+    "f -= 2 x": (lambda x, f: f.sub_(x, alpha=2), 1.0, False),
+    "lerp": (lambda x, f: torch.lerp(x, f, 0.3), 0.3, False),
+    "0.5 x + f": (lambda x, f: 0.5 * x + f, 1.0, False),
+    "addcmul": (lambda x, f: torch.addcmul(x, torch.full_like(x, 0.1), f), 1.0, False),
+    "x + f + x": (lambda x, f: x + f + x, 1.0, False),
+}
+
+
+def branch(x: Tensor) -> Tensor:
+    return LAYERS[1](torch.tanh(LAYERS[0](x)))
+
+
+torch.manual_seed(5)
+LAYERS = [linear(12) for _ in range(2)]
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_the_whole_block_is_measured_as_it_is_joined(name: str) -> None:
+    join, factor, is_identity = SUMS[name]
+    x = torch.randn(3, 12, dtype=torch.float64)
+    model = Function(lambda x: join(x, branch(x)), *LAYERS)
+    with observed(model, x) as seen:
+        block = seen.graph.blocks[-1]
+        places = places_of(seen.linearised(3), block)
+        assert not isinstance(places, str)
+        if name != "x + f + x":
+            assert abs(places.factor) == pytest.approx(abs(factor))
+            assert (places.join == "identity") == is_identity
+        found = block_spectra(places, generator=torch.Generator())
+    whole, own = found.block, found.branch
+    assert isinstance(whole, JacobianSpectrum)
+    assert isinstance(own, JacobianSpectrum)
+    exact = dense_jacobian(lambda z: join(z, branch(z)), x)
+    assert whole.spectral_norm.value == pytest.approx(float(singular_values(exact)[:, 0].mean()))
+    rms = float(torch.linalg.matrix_norm(exact).mean()) / 12**0.5
+    assert whole.frobenius_rms.value == pytest.approx(rms)
+    if name not in ("x + f + x", "addcmul"):
+        of_branch = abs(factor) * float(singular_values(dense_jacobian(branch, x))[:, 0].mean())
+        assert own.spectral_norm.value == pytest.approx(of_branch)
+
+
+def places(*tensors: Tensor) -> list[Place]:
+    return [Place.of(t) for t in tensors]
+
+
+def test_the_factor_is_read_off_the_sum_itself() -> None:
+    x, y = (torch.randn(3).requires_grad_() * 1 for _ in range(2))
+    for total, of_x, of_y in (
+        (x + y, 1.0, 1.0),
+        (x - y, 1.0, -1.0),
+        (torch.add(x, y, alpha=0.5), 1.0, 0.5),
+        (torch.lerp(x, y, 0.25), 0.75, 0.25),
+    ):
+        assert factor_in_sum(Place.of(total), Place.of(x)) == of_x
+        assert factor_in_sum(Place.of(total), Place.of(y)) == of_y
+
+
+def test_what_is_no_plain_sum_has_no_factor() -> None:
+    x, y = (torch.randn(3).requires_grad_() * 1 for _ in range(2))
+    weight = torch.rand(3)
+    for total in (x * y, x + x, torch.cat([x, y]), torch.lerp(x, y, weight), 2 * x + y):
+        assert factor_in_sum(Place.of(total), Place.of(x)) is None
