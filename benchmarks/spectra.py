@@ -32,11 +32,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from plusone.probe.block_spectra import BlockPlaces, block_spectra
 from plusone.probe.chain import extrapolated_largest, ritz_largest
+from plusone.probe.distribution import wasserstein
 from plusone.probe.endtoend import (
     DensityConfig,
     SingularDensity,
     end_to_end_density,
-    wasserstein,
 )
 from plusone.probe.golub_kahan import Bidiagonalisation, random_start
 from plusone.probe.operator import Place

@@ -5,13 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from plusone.probe.block_spectra import Unmeasured, dense_jacobian
-from plusone.probe.chain import Array, Bonds, probable_upper_bound, quadrature, ritz_largest
+from plusone.probe.chain import Array, probable_upper_bound, quadrature, ritz_largest
+from plusone.probe.distribution import (
+    Rule,
+    median,
+    median_noise,
+    median_resolution,
+    pool,
+    probe_noise,
+    spread,
+    wasserstein,
+)
 from plusone.probe.golub_kahan import Bidiagonalisation, random_start
 from plusone.probe.operator import JacobianOperator, NotMeasurable, Place
 from plusone.probe.operator_algebra import Operator, Transposed
@@ -19,8 +28,6 @@ from plusone.probe.spectrum import Estimate
 
 # Cells by which each chain is continued: the nodes then fill a continuous spectrum.
 _NUM_TAIL = 40
-
-_Rule: TypeAlias = tuple[Array, Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +51,11 @@ class SingularDensity:
     """The singular values of J, pooled over samples, as nodes with weights that sum to 1.
 
     `min`, `median` and `max` are means over samples and probes. `distance_error` is the change of
-    the distribution by the last pair of products plus its standard error over samples and probes,
-    as 1-Wasserstein distance over the largest value. `max_upper` exceeds the largest singular
-    value with probability 95 % per sample. Where `min_is_upper_bound`, the smallest value is only
-    known to be no larger than the smallest Ritz value; small singular values are not resolved.
+    the distribution by the last pair of products plus its standard error (over samples and probes,
+    and no less than random starts alone make it), as 1-Wasserstein distance over the largest
+    value. `max_upper` exceeds the largest singular value with probability 95 % per sample. Where
+    `min_is_upper_bound`, the smallest value is only known to be no larger than the smallest Ritz
+    value; small singular values are not resolved.
     """
 
     nodes: tuple[float, ...]
@@ -92,24 +100,6 @@ def end_to_end_density(
             return Unmeasured(reason=str(why))
 
 
-def wasserstein(first: _Rule, second: _Rule) -> float:
-    """The 1-Wasserstein distance of two discrete distributions (nodes, weights).
-
-    The integral of the absolute difference of their cumulative functions. O(n log n).
-    """
-    points = np.sort(np.concatenate([first[0], second[0]]))
-    gaps = np.diff(points)
-    difference = _cumulative(first, points[:-1]) - _cumulative(second, points[:-1])
-    return float(np.sum(gaps * np.abs(difference)))
-
-
-def _cumulative(rule: _Rule, points: Array) -> Array:
-    order = np.argsort(rule[0])
-    sums = np.concatenate([[0.0], np.cumsum(rule[1][order])]) / np.sum(rule[1])
-    found: Array = sums[np.searchsorted(rule[0][order], points, side="right")]
-    return found
-
-
 def _exact(operator: Operator) -> SingularDensity:
     J_BMN = dense_jacobian(operator).double()
     width = min(operator.num_inputs, operator.num_outputs)
@@ -117,7 +107,7 @@ def _exact(operator: Operator) -> SingularDensity:
         return _lost(operator, num_products=width)
     values = torch.linalg.svdvals(J_BMN).cpu().numpy()
     rules = [(row, np.full(width, 1.0 / width)) for row in values]
-    nodes, weights = _pool(rules)
+    nodes, weights = pool(rules)
     return SingularDensity(
         nodes=tuple(nodes.tolist()),
         weights=tuple(weights.tolist()),
@@ -141,7 +131,7 @@ def _quadrature(
         Bidiagonalisation(operator, start_BN=random_start(operator, generator=generator))
         for _ in range(config.num_probes)
     ]
-    rules: list[_Rule] = []
+    rules: list[Rule] = []
     change = math.inf
     while recurrences[0].num_bonds < 2 * config.max_steps:
         for recurrence in recurrences:
@@ -152,69 +142,55 @@ def _quadrature(
         before, rules = rules, _rules(recurrences)
         largest = max(float(nodes.max()) for nodes, _ in rules)
         if before and largest > 0:
-            change = wasserstein(_pool(before), _pool(rules)) / largest
+            change = wasserstein(pool(before), pool(rules)) / largest
         settled = recurrences[0].num_bonds >= 6 and change <= 0.5 * config.tolerance
         if settled or largest == 0 or all(r.is_finished for r in recurrences):
             break
     return _summarise(operator, recurrences, rules, change, config)
 
 
-def _rules(recurrences: Sequence[Bidiagonalisation]) -> list[_Rule]:
+def _rules(recurrences: Sequence[Bidiagonalisation]) -> list[Rule]:
     return [quadrature(b, num_tail=_NUM_TAIL) for r in recurrences for b in r.bonds]
 
 
 def _summarise(
     operator: Operator,
     recurrences: Sequence[Bidiagonalisation],
-    rules: list[_Rule],
+    rules: list[Rule],
     change: float,
     config: DensityConfig,
 ) -> SingularDensity:
-    bonds: list[Bonds] = [b for r in recurrences for b in r.bonds]
-    finished = all(all(r.is_exhausted) for r in recurrences)
+    bonds = [b for r in recurrences for b in r.bonds]
+    width = operator.num_inputs
+    is_known = all(all(r.is_exhausted) for r in recurrences)
     largest = np.array([float(nodes.max()) for nodes, _ in rules])
     smallest = np.array([float(quadrature(b)[0].min()) for b in bonds])
     lower = np.array([ritz_largest(b) for b in bonds])
-    upper = [probable_upper_bound(b, num_inputs=operator.num_inputs) for b in bonds]
-    pooled = _pool(rules)
+    upper = [probable_upper_bound(b, num_inputs=width) for b in bonds]
+    pooled = pool(rules)
+    noise = probe_noise(pooled, width=width, num_rules=len(rules))
     scale = float(largest.max()) or 1.0
-    spread = _spread(rules, pooled) / scale
-    error = (0.0 if finished else change) + spread
+    error = max(spread(rules, pooled), noise) / scale + (0.0 if is_known else change)
     return SingularDensity(
         nodes=tuple(pooled[0].tolist()),
         weights=tuple(pooled[1].tolist()),
         min=_estimate(smallest),
-        median=_estimate(np.array([_median(rule) for rule in rules])),
+        median=_estimate(
+            np.array([median(rule) for rule in rules]),
+            error=math.hypot(
+                math.hypot(*(median_noise(rule, width=width) for rule in rules)) / len(rules),
+                0.0 if is_known else float(np.mean([median_resolution(b) for b in bonds])),
+            ),
+        ),
         max=_estimate(largest, error=float(np.mean(largest - lower))),
         max_upper=float(np.mean(upper)),
         distance_error=error,
-        min_is_upper_bound=True,
+        min_is_upper_bound=not is_known,
         is_exact=False,
         converged=error <= config.tolerance,
         num_products=sum(r.num_products for r in recurrences),
         num_samples=operator.num_samples,
     )
-
-
-def _spread(rules: list[_Rule], pooled: _Rule) -> float:
-    """About one standard error of the pooled rule: mean distance of single ones, over sqrt(n)."""
-    if len(rules) < 2:
-        return 0.0
-    distances = [wasserstein(rule, pooled) for rule in rules]
-    return float(np.mean(distances)) / math.sqrt(len(rules) - 1)
-
-
-def _pool(rules: Sequence[_Rule]) -> _Rule:
-    nodes = np.concatenate([nodes for nodes, _ in rules])
-    weights = np.concatenate([weights for _, weights in rules]) / len(rules)
-    order = np.argsort(nodes)
-    return nodes[order], weights[order]
-
-
-def _median(rule: _Rule) -> float:
-    nodes, weights = _pool([rule])
-    middle = np.cumsum(weights) - 0.5 * weights
-    return float(np.interp(0.5, middle, nodes))
 
 
 def _estimate(values: Array, error: float = 0.0) -> Estimate:

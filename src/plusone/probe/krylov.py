@@ -51,8 +51,11 @@ def golub_kahan_samples(
     The norm is that of the chain with its tail continued (`extrapolated_largest`); it is judged
     from the third pair of products on, after every single product. Frobenius: E |J v|^2 =
     |J|_F^2 / N, so frobenius_rms = alpha_1, with variance of |J v|^2 equal to
-    2 / (N + 2) (tr((J^T J)^2) / N - (|J|_F^2 / N)^2), of which alpha_1^2 beta_1^2 estimates the
-    bracket: one probe gives the value and its error sd = beta_1 / sqrt(2 (N + 2)).
+    2 / (N + 2) (tr((J^T J)^2) / N - (|J|_F^2 / N)^2). The bracket is E alpha_1^2 beta_1^2
+    (1 + 2 / N): one probe gives the value and its error sd = beta_1 / sqrt(2 N). No probe is
+    believed that sees less than the chain, whose bonds are entries of U^T J V: |J|_F^2 is
+    certainly at least the sum of their squares. Without that bound a probe that misses the one
+    direction of a low-rank Jacobian gives too little, with a stable rank below 1.
 
     Raises:
         NotMeasurable: the Jacobian's products cannot be had.
@@ -106,7 +109,7 @@ def _sample(
         lower=norm if known else ritz_largest(bonds),
         upper=norm if known else probable_upper_bound(bonds, num_inputs=width),
         residual=0.0 if known else residual(bonds),
-        frobenius_rms=bonds[0],
-        frobenius_error=beta / math.sqrt(2 * (width + 2)),
+        frobenius_rms=max(bonds[0], math.hypot(*bonds) / math.sqrt(width)),
+        frobenius_error=beta / math.sqrt(2 * width),
         num_inputs=width,
     )

@@ -19,7 +19,7 @@ class SpectrumConfig:
 
     tolerance: float = 0.05
     max_steps: int = 12
-    dense_limit: int = 10
+    dense_limit: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,10 @@ class SampleSpectrum:
 
     @property
     def stable_rank(self) -> float:
-        """|J|_F^2 / |J|_2^2; NaN for a zero Jacobian."""
-        return self.num_inputs * (self.frobenius_rms / self.norm) ** 2 if self.norm else math.nan
+        """|J|_F^2 / |J|_2^2, which is never below 1; NaN for a zero Jacobian."""
+        if not self.norm or math.isnan(self.norm):
+            return math.nan
+        return max(1.0, self.num_inputs * (self.frobenius_rms / self.norm) ** 2)
 
     @property
     def stable_rank_error(self) -> float:

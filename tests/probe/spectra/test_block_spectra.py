@@ -103,6 +103,24 @@ def test_the_error_of_one_frobenius_probe_is_its_standard_deviation() -> None:
     assert result.frobenius_rms.stderr == pytest.approx(result.frobenius_rms.error, rel=0.25)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 5])
+def test_no_stable_rank_is_below_one_and_no_norm_below_what_was_seen(rank: int) -> None:
+    # One probe that misses the only direction sees nothing; the chain behind it does.
+    d = 60
+    left, right = (torch.linalg.qr(torch.randn(d, d, dtype=torch.float64))[0] for _ in range(2))
+    values = torch.zeros(d, dtype=torch.float64)
+    values[:rank] = 1.0 / torch.arange(1, rank + 1)
+    A = left @ torch.diag(values) @ right
+    exact = float(values.square().sum().sqrt()) / math.sqrt(d)
+    low = 0
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        branch = spectrum(block_spectra(linear_block(A, batch=1), generator=generator).branch)
+        assert branch.stable_rank.value >= 1.0
+        low += branch.frobenius_rms.value < 0.9 * exact
+    assert low <= (0 if rank == 1 else 10)
+
+
 def test_small_blocks_are_measured_exactly() -> None:
     case = CASES["small"]
     x = case.input()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 import torch
 
 from plusone.probe.block_spectra import Unmeasured
+from plusone.probe.distribution import wasserstein
 from plusone.probe.endtoend import (
     DensityConfig,
     SingularDensity,
     end_to_end_density,
-    wasserstein,
 )
 from plusone.probe.operator import Place
 from probe.spectra.test_operator import Hidden
@@ -32,6 +33,12 @@ def chain(depth: int, width: int, scale: float = 0.3) -> list[torch.Tensor]:
 def net(weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     for weight in weights:
         x = x + torch.tanh(x @ weight)
+    return x
+
+
+def plain(weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    for weight in weights:
+        x = torch.relu(x @ weight)
     return x
 
 
@@ -124,6 +131,45 @@ def test_the_identity_is_known_at_once() -> None:
     assert found.num_products == 2
     assert (found.min.value, found.median.value, found.max.value) == pytest.approx((2, 2, 2))
     assert found.converged
+    assert not found.min_is_upper_bound
+    assert found.distance_error == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_singular_net_of_two_values_is_known_to_its_smallest() -> None:
+    scale = torch.tensor([0.0, 3.0]).repeat(20)
+    found = density(lambda z: z * scale, torch.randn(3, 40))
+    assert not found.min_is_upper_bound
+    assert found.min.value == pytest.approx(0.0, abs=1e-6)
+    assert found.max.value == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 8])
+def test_distance_and_median_are_within_their_stated_errors(samples: int) -> None:
+    """Of a residual, a plain and a wide net: within twice the error in 95 % of the cases."""
+    nets = {
+        "residual": (chain(8, 64), net),
+        "plain": (chain(3, 64, 1.5), plain),
+        "wide": (chain(1, 96, 1.0), lambda ws, z: torch.tanh(z @ ws[0][:, :40])),
+    }
+    far, off = [], []
+    for weights, function in nets.values():
+        for seed in range(12):
+            generator = torch.Generator().manual_seed(seed)
+            x = torch.randn(samples, weights[0].shape[0], generator=generator)
+            with_weights = functools.partial(function, weights)
+            exact = singular_values(dense_jacobian(with_weights, x))
+            found = density(with_weights, x, seed)
+            top = float(exact.max())
+            nodes = np.array(found.nodes), np.array(found.weights)
+            far.append(wasserstein(nodes, rule(exact)) / top / found.distance_error)
+            middle = float(np.median(exact.numpy(), axis=1).mean())
+            error = math.hypot(found.median.error, found.median.stderr or 0.0)
+            off.append(abs(found.median.value - middle) / error)
+    for misses in (far, off):
+        within = [np.mean(np.array(misses) <= bound) for bound in (1, 2)]
+        # 36 cases; nominal 0.68 and 0.95, each less two binomial standard errors.
+        assert within[0] >= 0.52
+        assert within[1] >= 0.88
 
 
 def test_a_zero_jacobian_has_zero_singular_values() -> None:
