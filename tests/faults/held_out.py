@@ -210,7 +210,7 @@ def _loss(output: Tensor, target: float) -> Tensor:
 def controls() -> list[Control]:
     """The held-out healthy models."""
     found = [healthy.host(h.but(seed=s)) for h in HOSTS for s in range(5)]
-    found += [healthy.host(replace(h, seed=h.seed + s)) for h in OLD for s in range(3)]
+    found += [healthy.host(h.but(seed=h.seed + s)) for h in OLD for s in range(3)]
     found += [healthy.host(h.but(has_loss=True)) for h in HOSTS]
     found += [healthy.host(h.but(dtype=torch.float64)) for h in HOSTS[:4]]
     found += [healthy.started(h, s) for h in HOSTS[2:8:2] for s in starts.STARTS]
