@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -98,8 +100,9 @@ def map_subject(subject: Subject, config: ScanConfig) -> Report:
     with sandbox(subject.model) as box:
         _set_mode(subject, config)
         torch.manual_seed(config.seed)
-        trace = record(subject.model, subject.args, subject.kwargs, box=box).trace
-    graph = find_skips(trace)
+        with _collector_paused():
+            trace = record(subject.model, subject.args, subject.kwargs, box=box).trace
+            graph = find_skips(trace)
     data = ReportData(
         target=subject.name,
         structure=structure_of(graph, trace.num_parameters),
@@ -111,6 +114,18 @@ def map_subject(subject: Subject, config: ScanConfig) -> Report:
         provenance=_provenance(subject, config, loss="none: structure alone"),
     )
     return Report(data)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the cyclic garbage collector, which walks all of a growing trace again and again."""
+    was_running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_running:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +148,17 @@ def _measure_profile(
 ) -> _Measured:
     batch = batch_size(subject.args, subject.kwargs)
     observer = SignalObserver(batch)
-    recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
-    graph = find_skips(recording.trace)
+    with _collector_paused():
+        recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
+        graph = find_skips(recording.trace)
     profile = Profile(trace=recording.trace, graph=graph, signal=observer, gradient=None)
     tell("one backward", 0.1)
     loss = _loss_name(subject, recording)
     squares = tuple(mean_square(t, batch) for t in recording.outputs)
     gaps: list[NotMeasured] = []
+    if recording.is_walked:
+        why = "the model does not run under a dispatch mode; its graph was read off autograd's"
+        gaps.append(NotMeasured(what="signal and ratios at the joins", why=why))
     try:
         profile = replace(profile, gradient=_gradient(subject, config, recording, graph))
         if _head_is_shut(profile):

@@ -28,7 +28,8 @@ class Recording:
 
     `outputs` are in the order of `trace.outputs`; `input_edges` are the places in autograd's graph
     of the inputs that take gradients, by operation; `loss` is the scalar that the model computed by
-    itself, if it did; `result` is what the model returned.
+    itself, if it did; `result` is what the model returned. `is_walked` says that the operations
+    were read off autograd's graph, because the model does not run under a dispatch mode.
     """
 
     trace: Trace
@@ -37,6 +38,7 @@ class Recording:
     input_edges: dict[int, GradientEdge]
     loss: torch.Tensor | None
     result: object
+    is_walked: bool = False
 
 
 def record(
@@ -50,7 +52,8 @@ def record(
     """The recording of one forward of `model`, which the caller keeps in a sandbox.
 
     Floating-point inputs are replaced by copies that require grad; a model that refuses such
-    inputs (it calls `.numpy()`, say) is run with plain copies instead.
+    inputs (it calls `.numpy()`, say) is run with plain copies instead. A model that runs, but not
+    under a dispatch mode, is read off autograd's graph.
 
     Raises:
         CaptureError: the forward raised; the message names the module and the exception.
@@ -58,15 +61,24 @@ def record(
     try:
         return _record(model, args, kwargs, box, observe, wants_grad=True)
     except _ForwardFailed as failed:
-        if "requires grad" not in str(failed.cause) and "requires_grad" not in str(failed.cause):
-            raise failed.as_error() from failed.cause
+        first = failed
+    if "requires grad" in str(first.cause) or "requires_grad" in str(first.cause):
+        _start_again(box)
+        with contextlib.suppress(_ForwardFailed):
+            return _record(model, args, kwargs, box, observe, wants_grad=False)
+    from plusone.capture.autograd_walk import walk
+
+    _start_again(box)
+    try:
+        return walk(model, args, kwargs, box=box)
+    except Exception:  # the plain forward fails, too: the first failure tells why
+        raise first.as_error() from first.cause
+
+
+def _start_again(box: Sandbox | None) -> None:
     if box is not None:
         box.restore_contents()
         box.restore_random_state()
-    try:
-        return _record(model, args, kwargs, box, observe, wants_grad=False)
-    except _ForwardFailed as failed:
-        raise failed.as_error() from failed.cause
 
 
 class _ForwardFailed(Exception):

@@ -21,7 +21,8 @@ class Block:
     """One block, with the values of the trace at its borders.
 
     `entry` enters, `output` leaves; `branches` are the values of the branches just before the
-    join and `skip_value` that of the skip. `operations` is the range of operations that ran
+    join and `skip_value` that of the skip; `factors` are the numbers by which the join multiplies
+    the skip and then each branch. `operations` is the range of operations that ran
     from entry to output, `parameters` the positions in the trace of
     the parameters that its branch reads. `signature` is equal for blocks of the same structure.
     """
@@ -33,6 +34,7 @@ class Block:
     output: ValueRef
     branches: tuple[ValueRef, ...]
     skip_value: ValueRef | None
+    factors: tuple[float, ...]
     skip: Kind | None
     is_composite: bool
     layers: int
@@ -101,6 +103,7 @@ def _block(dag: Dag, trace: Trace, segment: Segment, name: str, depth: int, leve
         output=output,
         branches=tuple(_value(dag, a.node, a.out) for a in segment.arms),
         skip_value=_value(dag, arm.node, arm.out) if arm is not None else None,
+        factors=tuple(a.factor for a in (*([arm] if arm is not None else []), *segment.arms)),
         skip=kind,
         is_composite=segment.is_composite,
         layers=segment.layers,
