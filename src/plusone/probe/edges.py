@@ -15,15 +15,16 @@ class EdgeFinder:
     """Finds the position in the autograd graph of a value of a trace.
 
     Autograd numbers its nodes; the recorder noted the number current at each operation. A node
-    counts as the operation's only if its result has the recorded shape, so that an operation
-    outside autograd (integers, no_grad) cannot borrow a node of its neighbour.
+    counts as the operation's only if no earlier operation (or input) noted the same number and if
+    its result has the recorded shape, so that an operation outside autograd (integers, no_grad)
+    cannot borrow a node of its neighbour.
     """
 
     def __init__(self, recording: Recording, roots: Iterable[torch.Tensor]) -> None:
         trace = self._trace = recording.trace
         self._inputs = recording.input_edges
         self._nodes: dict[int, Node] = {}
-        self._owner: dict[int, int] = {}
+        self._owner = {e.node._sequence_nr(): n for n, e in self._inputs.items()}
         for number, op in enumerate(trace.ops):
             if op.sequence >= 0:
                 self._owner.setdefault(op.sequence, number)
