@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -56,12 +56,12 @@ class SampleSpectrum:
         return max(1.0, self.num_inputs * (self.frobenius_rms / self.norm) ** 2)
 
     @property
-    def stable_rank_error(self) -> float:
-        """Both relative errors, doubled by the squares, as if independent."""
+    def stable_rank_errors(self) -> tuple[float, float]:
+        """What the errors of the norm and of the Frobenius norm do to the stable rank."""
         if not self.norm:
-            return math.nan
-        parts = (self.norm_error / self.norm, self.frobenius_error / self.frobenius_rms)
-        return 2 * self.stable_rank * math.hypot(*parts)
+            return math.nan, math.nan
+        relative = (self.norm_error / self.norm, self.frobenius_error / self.frobenius_rms)
+        return 2 * self.stable_rank * relative[0], 2 * self.stable_rank * relative[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +119,7 @@ def summarise(
             [s.frobenius_error for s in samples],
             independent=True,
         ),
-        stable_rank=_estimate(
-            [s.stable_rank for s in samples], [s.stable_rank_error for s in samples]
-        ),
+        stable_rank=_stable_rank(samples),
         lower=_mean([s.lower for s in samples]),
         upper=_mean([s.upper for s in samples]),
         residual=_mean([s.residual for s in samples]),
@@ -131,6 +129,13 @@ def summarise(
         num_samples=len(samples),
         is_exact=is_exact,
     )
+
+
+def _stable_rank(samples: Sequence[SampleSpectrum]) -> Estimate:
+    """The mean; probes are independent between samples, what a short chain misses is not."""
+    by_norm, by_probe = zip(*(s.stable_rank_errors for s in samples), strict=True)
+    found = _estimate([s.stable_rank for s in samples], by_probe, independent=True)
+    return replace(found, error=math.hypot(found.error, _mean(by_norm)))
 
 
 def exact_sample(norm: float, rms: float, width: int) -> SampleSpectrum:
