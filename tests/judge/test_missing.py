@@ -92,3 +92,15 @@ def test_plain_blocks_of_other_names_are_no_peers() -> None:
 
 def test_one_peer_is_not_enough() -> None:
     assert missing([block("blocks.0"), plain("blocks.1")]) == []
+
+
+def test_layers_written_out_in_the_forward_are_peers_of_one_another() -> None:
+    blocks = [block("add" if not k else f"add#{k + 1}", module="") for k in range(6)]
+    blocks[3] = plain("tanh", module="")
+    (finding,) = missing(blocks)
+    assert finding.where == "tanh"
+
+
+def test_a_layer_written_out_at_the_end_is_a_head() -> None:
+    blocks = [block(f"add#{k}", module="") for k in range(5)]
+    assert missing([*blocks, plain("mm", module="")]) == []

@@ -113,3 +113,12 @@ def test_a_signal_that_underflows_fades_from_where_the_slope_begins() -> None:
         "the signal after the last block is zero by underflow, not as after the first; it fades "
         "from blocks.0 to blocks.19"
     )
+
+
+def test_a_gradient_that_is_not_finite_from_the_loss_on_says_so() -> None:
+    made = evidence(
+        [block("a")], first_non_finite="head", non_finite_in="gradient behind the last block"
+    )
+    (finding,) = found(made)
+    assert finding.where == "head"
+    assert finding.reason.endswith("head behind it or the loss makes it so")

@@ -21,9 +21,9 @@ def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
     """
     found = []
     behind = {a.name: b.input_shape for a, b in pairwise(blocks)}
-    for place, peers, inside in _candidates(blocks):
+    for place, peers, inside in (*_candidates(blocks), *_nameless(blocks)):
         same = f"{_list_of(place)}."
-        beside = [p for p in peers if f"{_list_of(p.name)}.".startswith(same)]
+        beside = [p for p in peers if f"{_list_of(p.name)}.".startswith(same) or not p.module]
         # A graph layer's own output may be its messages; the next block takes in the nodes.
         after = (inside[-1].shape, behind.get(inside[-1].name, ()))
         if beside and any(_fits(inside[0].input_shape, shape) for shape in after):
@@ -36,6 +36,26 @@ def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
     return found
 
 
+def _nameless(
+    blocks: tuple[BlockReport, ...],
+) -> Iterable[tuple[str, list[BlockReport], list[BlockReport]]]:
+    """The same for layers written out in the model's own forward, which are in no module.
+
+    Their peers are written out there too, on both sides, and have as many layers.
+    """
+    bare = [block for block in blocks if not block.module]
+    for k, block in enumerate(bare):
+        like = [_is_added(b) and (b.layers, b.shape) == (block.layers, block.shape) for b in bare]
+        plain = sum(b.kind == "plain" for b in bare)
+        is_between = any(like[:k]) and any(like[k + 1 :])
+        if block.kind == "plain" and is_between and sum(like) > max(1, plain):
+            yield block.name, [b for b, is_like in zip(bare, like, strict=True) if is_like], [block]
+
+
+def _is_added(block: BlockReport) -> bool:
+    return block.kind == "residual" and block.skip in _ADDED
+
+
 _ADDED = ("identity", "projection", "scaled", "gated")
 
 
@@ -45,7 +65,7 @@ def _candidates(
     """Places of plain blocks with their peers that have skips, and the blocks at the place."""
     residual: dict[str, list[BlockReport]] = {}
     for block in blocks:
-        if block.kind == "residual" and block.skip in _ADDED:
+        if _is_added(block):
             residual.setdefault(_pattern(block.name), []).append(block)
     taken = {block.name for block in blocks if block.kind == "residual"}
     at: dict[str, list[BlockReport]] = {}

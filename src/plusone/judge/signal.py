@@ -32,6 +32,11 @@ def _non_finite(evidence: Evidence) -> Finding:
             f"the signal is finite, but the gradient is not once it has passed {where} on its way "
             "down from the output"
         )
+    elif what == "gradient behind the last block":
+        reason = (
+            "the signal is finite, but the gradient is not when it arrives at the last block: "
+            f"{where} behind it or the loss makes it so"
+        )
     else:
         reason = f"signal and gradient are finite on their way, but the {what} is not"
     return finding("N501", where, value, 0.0, reason)

@@ -242,9 +242,9 @@ def _first_non_finite(profile: Profile, branches: Mapping[str, _Branch]) -> tupl
     where = _signal_breaks(profile)
     if where or profile.gradient is None:
         return where, "signal" if where else ""
-    where = _gradient_breaks(profile, profile.gradient, branches)
+    where, is_inside = _gradient_breaks(profile, profile.gradient, branches)
     if where:
-        return where, "gradient"
+        return where, "gradient" if is_inside else "gradient behind the last block"
     squares = profile.gradient.parameters.items()
     bad = [n for n, square in squares if square is not None and not math.isfinite(square)]
     return (bad[0].rpartition(".")[0] or bad[0], f"gradient of {bad[0]}") if bad else ("", "")
@@ -270,8 +270,12 @@ def _signal_breaks(profile: Profile) -> str:
 
 def _gradient_breaks(
     profile: Profile, gradient: GradientProfile, branches: Mapping[str, _Branch]
-) -> str:
-    """The block that a finite gradient enters from above and leaves below as something else."""
+) -> tuple[str, bool]:
+    """The block that a finite gradient enters from above and leaves below as something else.
+
+    Or what stands behind the last block, if the gradient is not finite when it arrives there, and
+    False.
+    """
 
     def is_bad(value: ValueRef) -> bool:
         square = gradient.at.get(value)
@@ -284,12 +288,12 @@ def _gradient_breaks(
         names = {b.name: branches.get(b.name, _Branch()).names for b in broken}
         return min(
             broken, key=lambda b: (not _has_bad_weights(gradient, names[b.name]), _length(b))
-        ).name
+        ).name, True
     above = [b for b in blocks if is_bad(b.output)]
     if not above:
-        return ""
+        return "", True
     behind = min(max(b.output[0] for b in above) + 1, len(profile.trace.ops) - 1)
-    return profile.trace.calls[profile.trace.ops[behind].call].path or "model"
+    return profile.trace.calls[profile.trace.ops[behind].call].path or "model", False
 
 
 def _has_bad_weights(gradient: GradientProfile, names: Iterable[str]) -> bool:
