@@ -6,6 +6,7 @@ gives one line for each thing that could change.
 
 from __future__ import annotations
 
+import gc
 import random
 import zlib
 from collections.abc import Iterator
@@ -118,6 +119,7 @@ def _surroundings() -> Iterator[tuple[str, object]]:
     for device in (torch.cuda, torch.xpu):
         yield f"seeds that wait in {device.__name__}", repr(vars(device._lazy_seed_tracker))
         yield f"calls that wait in {device.__name__}", len(device._queued_calls)
+    yield "garbage collector", gc.isenabled()
     yield "grad mode", torch.is_grad_enabled()
     yield "inference mode", torch.is_inference_mode_enabled()
     yield "default dtype", torch.get_default_dtype()

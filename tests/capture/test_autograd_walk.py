@@ -192,6 +192,67 @@ def test_every_operation_stands_after_all_that_it_reads() -> None:
     assert all(parent < i for i, op in enumerate(trace.ops) for parent, _ in op.parents)
 
 
+def test_of_a_tensor_that_is_written_over_nothing_is_read() -> None:
+    trace = walked(Net(lambda n, x: x.sin().copy_(n.f(x)).cos()), X).trace
+    copy = next(op for op in trace.ops if op.name == "copy")
+    assert [trace.ops[number].name for number, _ in copy.parents] == ["tanh"]
+
+
+WRITES: dict[str, tuple[Any, str, bool]] = {
+    "a sum": (lambda y, z: y[1:].add_(z[1:]), "add_", True),
+    "a difference": (lambda y, z: y[1:].sub_(z[1:]), "sub_", True),
+    "a copy": (lambda y, z: y[1:].copy_(z[1:]), "copy_", True),
+    "a product": (lambda y, z: y[1:].mul_(z[1:]), "copy_", True),
+    "a sum with all": (lambda y, z: y.view(-1).add_(z.view(-1)), "add_", False),
+    "a factor of all": (lambda y, z: y.view(-1).mul_(3.0), "mul_", False),
+    "a factor of a part": (lambda y, z: y[1:].mul_(3.0), "write_", True),
+}
+
+
+@pytest.mark.parametrize(("write", "name", "is_partial"), WRITES.values(), ids=WRITES)
+def test_a_write_through_a_view_is_told_by_its_gradient(
+    write: Any, name: str, is_partial: bool
+) -> None:
+    def forward(net: Any, x: Tensor) -> Tensor:
+        y, z = x.sin(), net.f(x)
+        write(y, z)
+        return y + z
+
+    trace = walked(Net(forward), X).trace
+    (op,) = [op for op in trace.ops if op.writes]
+    assert (op.name, op.partial) == (name, is_partial)
+
+
+def test_the_former_value_is_the_last_that_a_write_into_a_part_reads() -> None:
+    def forward(net: Any, x: Tensor) -> Tensor:
+        y = x.sin()
+        y[1:] = x.cos()[1:]
+        return y
+
+    trace = walked(Net(forward), X).trace
+    write = next(op for op in trace.ops if op.writes)
+    assert [trace.ops[number].name for number, _ in write.parents] == ["slice", "sin"]
+
+
+def test_a_module_that_a_hook_kept_from_running_owns_nothing() -> None:
+    def fail(module: nn.Module, args: object) -> None:
+        if isinstance(module, Layer):
+            raise ValueError("planned")
+
+    def forward(net: Any, x: Tensor) -> Tensor:
+        with pytest.raises(ValueError, match="planned"):
+            net.f(x)
+        return x.sin()
+
+    handle = nn.modules.module.register_module_forward_pre_hook(fail)
+    try:
+        trace = walked(nn.Sequential(Net(forward)), X).trace
+    finally:
+        handle.remove()
+    (op,) = [op for op in trace.ops if op.name == "sin"]
+    assert trace.calls[op.call].path == "0"
+
+
 def test_autograd_shows_the_place_of_every_value() -> None:
     recording = walked(Net(lambda n, x: x + n.g(n.f(x))), X)
     finder = EdgeFinder(recording, recording.outputs)

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 import plusone
 from capture.fingerprint import differences, fingerprint
 from capture.recorded import WIDTH, Layer, Net, batch, kinds, names, recording_of, trace_of
-from plusone.capture.eager import batch_size
+from plusone.capture.eager import batch_size, record
+from plusone.capture.sandbox import sandbox
 from plusone.errors import CaptureError
+from plusone.probe.signal import SignalObserver
 
 Pair = namedtuple("Pair", "a b")
 
@@ -88,6 +90,18 @@ def test_the_users_input_is_not_written_into(change: Any) -> None:
     assert not x.requires_grad
 
 
+def test_a_model_that_writes_into_its_input_has_gradients_at_it_all_the_same() -> None:
+    recording = recording_of(Net(lambda n, x: n.f(x.mul_(2.0))), X)
+    (gradient,) = torch.autograd.grad(recording.outputs[0].sum(), recording.leaves)
+    assert gradient.abs().sum() > 0
+
+
+def test_the_users_whole_numbers_are_not_written_into() -> None:
+    numbers = torch.tensor([[1, 2]])
+    recording_of(nn.Sequential(Net(lambda n, i: i.add_(1)), nn.Embedding(9, 2)), numbers)
+    assert numbers.tolist() == [[1, 2]]
+
+
 @pytest.mark.xfail(reason="the plain run that is timed gets the user's own tensors")
 def test_a_scan_does_not_write_into_the_users_input() -> None:
     x = X.clone()
@@ -125,6 +139,52 @@ def test_a_model_that_refuses_inputs_with_gradients_runs_with_plain_ones() -> No
     assert calls == [0, 0]  # the second attempt starts where the first did
 
 
+@pytest.mark.xfail(reason="the observer still holds what it saw of the attempt that failed")
+def test_what_an_observer_saw_of_a_failed_attempt_is_forgotten() -> None:
+    def forward(net: Any, x: Tensor) -> Tensor:
+        for _ in range(3 if x.requires_grad else 1):
+            x = x + net.f(x)
+        return x * float(x.numpy().sum()) if x.requires_grad else x
+
+    observer = SignalObserver(4)
+    model = Net(forward).requires_grad_(False)
+    with sandbox(model) as box:
+        trace = record(model, (X,), {}, box=box, observe=observer).trace
+    assert max(observer.results) < len(trace.ops)
+
+
+def _refuses_modes(net: Any, x: Tensor) -> Tensor:
+    if torch._C._len_torch_dispatch_stack():
+        raise NotImplementedError("not under a dispatch mode")
+    return x + net.f(x)
+
+
+def test_a_model_that_does_not_run_under_a_dispatch_mode_is_read_off_autograds_graph() -> None:
+    recording = recording_of(Net(_refuses_modes), X)
+    assert recording.is_walked
+    assert kinds(recording.trace) == ["identity"]
+
+
+def test_a_scan_of_such_a_model_says_what_is_missing() -> None:
+    report = plusone.scan(Net(_refuses_modes), X)
+    assert [gap.why for gap in report.data.not_measured if "signal" in gap.what] == [
+        "the model does not run under a dispatch mode; its graph was read off autograd's"
+    ]
+    assert [skip.kind for skip in report.data.structure.skips] == ["identity"]
+
+
+def test_the_first_failure_is_told_where_the_plain_forward_fails_too() -> None:
+    attempts: list[int] = []
+
+    def forward(net: Any, x: Tensor) -> Tensor:
+        attempts.append(1)
+        raise ValueError(f"attempt {len(attempts)}")
+
+    with pytest.raises(CaptureError, match="attempt 1"):
+        recording_of(Net(forward), X)
+    assert len(attempts) == 2
+
+
 def test_outputs_of_every_form_are_found() -> None:
     forms: dict[str, Any] = {
         "tensor": lambda y: y,
@@ -158,10 +218,11 @@ def test_logits_are_the_output_of_a_model_that_returns_more() -> None:
     def forward(net: Any, x: Tensor) -> Any:
         h = net.f(x)
         y = net.g(h)
-        return OrderedDict(loss=y.sum(), logits=y, hidden_states=[h])
+        return OrderedDict(loss=y.sum(), last_hidden_state=h, logits=y, hidden_states=[h])
 
     recording = recording_of(Net(forward), X)
-    assert len(recording.outputs) == 1
+    (output,) = recording.outputs
+    assert output is recording.result["logits"]  # type: ignore[index]
     assert recording.loss is not None
     assert recording.loss.dim() == 0
 

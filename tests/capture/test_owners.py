@@ -84,6 +84,19 @@ def test_the_inside_of_a_recurrent_module_is_marked(capture: Any, cls: Any) -> N
     assert marked == {"cell"}
 
 
+def test_a_module_inside_a_recurrent_module_is_marked_too(capture: Any) -> None:
+    class Projected(nn.LSTM):
+        def __init__(self) -> None:
+            super().__init__(WIDTH, WIDTH)
+            self.projection = Layer()
+
+        def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+            return self.projection(super().forward(x)[0])
+
+    trace = capture(nn.Sequential(Projected()), batch()).trace
+    assert [(c.path, c.is_recurrent) for c in owners(trace, "tanh")] == [("0.projection", True)]
+
+
 def test_after_an_exception_that_the_model_catches_the_owner_is_right_again(capture: Any) -> None:
     def fail(net: Any, x: Tensor) -> Tensor:
         x.cos()

@@ -129,6 +129,7 @@ def _walk(
         input_edges=edges,
         loss=loss,
         result=result,
+        is_walked=True,
     )
 
 
@@ -152,7 +153,7 @@ class _Owners:
         self._paths = {id(m): path for path, m in model.named_modules()}
         self._root = id(model)
         self._turns: dict[str, int] = {}
-        self._running = [0]
+        self._running = [(0, 0)]  # the modules that run, by identity, and their calls
         self._since: list[int] = [0]
         self._changes: list[int] = [0]
 
@@ -172,25 +173,28 @@ class _Owners:
             after.remove()
 
     def _enter(self, module: nn.Module, args: Any) -> None:
-        parent = self.calls[self._running[-1]]
+        number = self._running[-1][1]
+        parent = self.calls[number]
         if id(module) == self._root and len(self._running) == 1:
-            self._change(0)
+            self._start(module, 0)
             return
         path = self._paths.get(id(module), parent.path)
         turn = self._turns.get(path, 0)
         self._turns[path] = turn + 1
         recurrent = parent.is_recurrent or isinstance(module, nn.RNNBase | nn.RNNCellBase)
-        call = Call(path, type(module).__name__, self._running[-1], turn, recurrent)
-        self.calls.append(call)
-        self._change(len(self.calls) - 1)
+        self.calls.append(Call(path, type(module).__name__, number, turn, recurrent))
+        self._start(module, len(self.calls) - 1)
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        if len(self._running) > 1:
+        if self._running[-1][0] == id(module):  # or it was left before it was entered
             self._running.pop()
-            self._change(self._running.pop())
+            self._note(self._running[-1][1])
 
-    def _change(self, call: int) -> None:
-        self._running.append(call)
+    def _start(self, module: nn.Module, call: int) -> None:
+        self._running.append((id(module), call))
+        self._note(call)
+
+    def _note(self, call: int) -> None:
         self._since.append(torch._C._autograd._get_sequence_nr())
         self._changes.append(call)
 
