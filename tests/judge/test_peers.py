@@ -10,7 +10,7 @@ import pytest
 
 from judge.synthetic import WIDTH, block, chain, codes, evidence, found
 from plusone.judge.thresholds import PEER_FACTOR
-from plusone.records import BlockReport
+from plusone.records import BlockReport, Spectrum, Value
 
 
 def family(ratios: list[float], *, stream: list[float] | None = None) -> list[BlockReport]:
@@ -106,6 +106,33 @@ def test_few_blocks_of_each_width_are_peers_where_all_are_equal() -> None:
 def test_few_blocks_of_each_width_are_no_peers_where_width_makes_a_difference() -> None:
     widths = [8, 16, 24, 24, 32]
     assert places(of_widths([0.03, 0.5, 0.6, 0.6, 0.6], widths)) == []
+
+
+def with_gains(blocks: list[BlockReport], gains: list[float]) -> list[BlockReport]:
+    """The blocks with these gains of their branches' Jacobians."""
+    pairs = zip(blocks, gains, strict=True)
+    return [replace(b, branch_jacobian=Spectrum(frobenius_rms=Value.of(gain))) for b, gain in pairs]
+
+
+RATIOS = [0.5, 0.62, 0.42, 0.58, 0.9, 0.45, 0.6, 0.48]
+
+
+def test_a_deviation_that_the_jacobian_shares_is_found_where_the_signal_alone_is_too_noisy() -> (
+    None
+):
+    gains = [0.55, 0.45, 0.6, 0.47, 1.05, 0.56, 0.44, 0.53]
+    assert places(family(RATIOS)) == []
+    (finding,) = found(evidence(with_gains(family(RATIOS), gains)))
+    assert finding.where == "blocks.4"
+    assert "mean of its rms to the skip's and its Jacobian's gain" in finding.reason
+
+
+def test_a_block_is_judged_by_its_signal_where_jacobians_are_missing_in_its_family() -> None:
+    blocks = with_gains(family([0.5, 0.5, 0.5, 1.2, 0.5, 0.5]), [0.5] * 6)
+    blocks[0] = replace(blocks[0], branch_jacobian=Spectrum())
+    (finding,) = found(evidence(blocks))
+    assert finding.where == "blocks.3"
+    assert "rms of branch to skip" in finding.reason
 
 
 def test_a_branch_that_is_dead_is_no_peer_and_not_accused_twice() -> None:

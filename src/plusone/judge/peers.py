@@ -28,6 +28,15 @@ class _Reading(NamedTuple):
     noise: float
 
 
+class _Yardstick(NamedTuple):
+    """Strengths relative to the skip and, with the skip's size, absolute ones (logarithms)."""
+
+    relative_words: str
+    absolute_words: str
+    relative: list[float]
+    skips: list[float]
+
+
 def out_of_line(blocks: Sequence[BlockReport], breaks: Collection[str] = ()) -> list[Finding]:
     """J401: compared within a family, in the measure in which the family agrees best.
 
@@ -43,18 +52,35 @@ def out_of_line(blocks: Sequence[BlockReport], breaks: Collection[str] = ()) -> 
     found = []
     for family in _families(blocks, breaks):
         is_mixed = len({block.shape[1:] for block in family}) > 1
-        ratios = [math.log(float(block.residual_ratio)) for block in family]
-        sizes = [_log_size(block) for block in family]
+        yardsticks = _yardsticks(family)
         for k, block in enumerate(family):
-            readings = (_reading("branch to skip", ratios, k), _reading("branch", sizes, k))
-            best, other = sorted(readings, key=lambda r: r.noise)
-            limit = max(math.log(PEER_FACTOR), PEER_DEVIATIONS * best.noise)
             is_end = k in (0, len(family) - 1)
+            pairs = [sorted(_readings(y, k), key=lambda r: r.noise) for y in yardsticks]
+            best, other = min(pairs, key=lambda pair: pair[0].noise)
+            limit = max(math.log(PEER_FACTOR), PEER_DEVIATIONS * best.noise)
             agreement = (0.7 if is_end else 0.5) * limit
             agrees = best.deviation * other.deviation > 0 and abs(other.deviation) > agreement
             is_yardstick = not is_mixed or best.noise < PEER_EQUAL
             if is_yardstick and abs(best.deviation) > limit and agrees:
                 found.append(_finding(block, best, limit))
+    return found
+
+
+def _yardsticks(family: list[BlockReport]) -> list[_Yardstick]:
+    """The strength by the signal, and where Jacobians were measured, its mean with theirs.
+
+    Both say by how much the branch multiplies what the skip carries, forward for this signal and
+    at large; their errors are independent, so the (geometric) mean has less of it.
+    """
+    skips = [_log_skip(block) for block in family]
+    ratios = [math.log(float(block.residual_ratio)) for block in family]
+    found = [_Yardstick("rms of branch to skip", "rms of branch", ratios, skips)]
+    norms = [block.branch_jacobian.frobenius_rms.value for block in family]
+    if all(norms):
+        pairs = zip(ratios, norms, strict=True)
+        means = [(ratio + math.log(norm)) / 2 for ratio, norm in pairs if norm]
+        words = "mean of its rms to the skip's and its Jacobian's gain"
+        found.append(_Yardstick(words, f"{words}, times the skip's rms,", means, skips))
     return found
 
 
@@ -64,7 +90,7 @@ def _finding(block: BlockReport, reading: _Reading, limit: float) -> Finding:
     own, middle = math.exp(reading.value), math.exp(reading.value - off)
     reason = (
         f"the branch of {block.name} is {math.exp(abs(off)):.2g} times {word} than those of its "
-        f"nearest peers (rms of {reading.words} {own:.3g} against {middle:.3g}), which differ by "
+        f"nearest peers ({reading.words} {own:.3g} against {middle:.3g}), which differ by "
         f"{math.expm1(reading.noise):.0%} among themselves"
     )
     threshold = math.exp(math.copysign(limit, off))
@@ -96,10 +122,19 @@ def _families(blocks: Sequence[BlockReport], breaks: Collection[str]) -> list[li
     return families + [family for family in few.values() if len(family) >= PEER_COUNT]
 
 
-def _log_size(block: BlockReport) -> float:
-    """log rms of the branch, if it does not depend on the skip: out^2 = skip^2 + branch^2."""
+def _log_skip(block: BlockReport) -> float:
+    """log rms of the skip, if the branch does not depend on it: out^2 = skip^2 + branch^2."""
     ratio = float(block.residual_ratio)
-    return math.log(float(block.signal_rms)) - math.log(math.hypot(1.0, 1.0 / ratio))
+    return math.log(float(block.signal_rms)) - math.log(math.hypot(1.0, ratio))
+
+
+def _readings(yardstick: _Yardstick, k: int) -> tuple[_Reading, _Reading]:
+    pairs = zip(yardstick.relative, yardstick.skips, strict=True)
+    sizes = [strength + skip for strength, skip in pairs]
+    return (
+        _reading(yardstick.relative_words, yardstick.relative, k),
+        _reading(yardstick.absolute_words, sizes, k),
+    )
 
 
 def _reading(words: str, values: list[float], k: int) -> _Reading:

@@ -33,8 +33,8 @@ PLAIN_LAYERS = 20
 PEER_FACTOR = 1.7
 # Random blocks differ by chance, by some 1 / sqrt(width): 5 % at 400 units, 20 % at 24. So the
 # family itself gives the noise, and a block is out of line beyond this many of its standard
-# deviations. `benchmarks/faults.py --peers` counts, over narrow healthy nets of all families, how
-# often that accuses a block (3 of 220 nets at 4) and how often it finds a gain of 2 (166 of 220).
+# deviations. `benchmarks/faults.py --peers` counts over narrow healthy nets: at 4, a quick scan
+# accuses a block in 3 of 220 and finds 166 of 220 gains of 2, a full scan 0 and 189.
 PEER_DEVIATIONS = 4.0
 # Four others are the fewest that give a noise; each block is compared with its nearest four.
 PEER_COUNT = 5
