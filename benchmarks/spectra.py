@@ -42,6 +42,7 @@ from plusone.probe.golub_kahan import Bidiagonalisation, random_start
 from plusone.probe.operator import Place
 from plusone.probe.operator_algebra import IdentityPlus, Operator
 from plusone.probe.spectrum import JacobianSpectrum
+from probe.spectra.families import Miss, density_misses, spectrum_misses
 
 import support.torchvision_cpu  # noqa: F401
 
@@ -349,6 +350,31 @@ def report_coverage() -> None:
         )
 
 
+def report_families() -> None:
+    """Random matrices of fifteen families: how often each stated error holds, and its size."""
+    for widths, repeats in (((20, 40, 80), 20), ((200,), 20), ((500,), 4)):
+        runs = (spectrum_misses(n, repeats=repeats) for n in widths)
+        print_misses(f"spectra, {widths} wide", itertools.chain(*runs))
+    for samples in (1, 2, 8):
+        runs = (density_misses(n, repeats=6, samples=samples) for n in (20, 60, 200))
+        print_misses(f"density, {samples} samples, 20 to 200 wide", itertools.chain(*runs))
+
+
+def print_misses(name: str, misses: Iterator[Miss]) -> None:
+    rows: dict[str, list[Miss]] = {}
+    for miss in misses:
+        rows.setdefault(miss.quantity, []).append(miss)
+    print(f"\n{name}: within once and twice the stated error")
+    for quantity, some in rows.items():
+        once, twice = (sum(m.within(k) for m in some) / len(some) for k in (1, 2))
+        off, stated = (statistics.mean(getattr(m, f) for m in some) for f in ("distance", "stated"))
+        print(
+            f"  {quantity:15s} {once:6.1%} {twice:6.1%}   off {off:6.2%} on average, stated "
+            f"{stated:6.2%}   ({len(some)} cases)",
+            flush=True,
+        )
+
+
 def _stated(chain: list[float], m: int, top: float, width: int) -> tuple[float, float, float]:
     recent = [extrapolated_largest(chain[:k]) for k in (m - 2, m - 1, m)]
     ritz = ritz_largest(chain[:m])
@@ -459,6 +485,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", action="store_true")
     arguments = parser.parse_args()
     if arguments.coverage:
+        report_families()
         report_coverage()
     elif arguments.end_to_end:
         report_end_to_end()

@@ -89,15 +89,21 @@ def end_to_end_density(
 
     Reference: Ubaru, Chen and Saad (2017), sec. 3; tail: Haydock, Heine and Kelly (1972).
     """
-    config = config or DensityConfig()
     with JacobianOperator(source, target=target, batch=batch) as operator:
-        try:
-            if min(operator.num_inputs, operator.num_outputs) <= config.exact_limit:
-                return _exact(operator)
-            is_wide = operator.num_inputs > operator.num_outputs
-            return _quadrature(Transposed(operator) if is_wide else operator, generator, config)
-        except NotMeasurable as why:
-            return Unmeasured(reason=str(why))
+        return density_of(operator, generator=generator, config=config or DensityConfig())
+
+
+def density_of(
+    operator: Operator, *, generator: torch.Generator, config: DensityConfig
+) -> SingularDensity | Unmeasured:
+    """The singular values of any linear operator (see `end_to_end_density`)."""
+    try:
+        if min(operator.num_inputs, operator.num_outputs) <= config.exact_limit:
+            return _exact(operator)
+        is_wide = operator.num_inputs > operator.num_outputs
+        return _quadrature(Transposed(operator) if is_wide else operator, generator, config)
+    except NotMeasurable as why:
+        return Unmeasured(reason=str(why))
 
 
 def _exact(operator: Operator) -> SingularDensity:

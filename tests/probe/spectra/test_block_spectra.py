@@ -121,6 +121,20 @@ def test_no_stable_rank_is_below_one_and_no_norm_below_what_was_seen(rank: int) 
     assert low <= (0 if rank == 1 else 10)
 
 
+def test_the_error_of_a_probe_that_misses_an_outlier_says_so() -> None:
+    d = 200
+    misses = []
+    for seed in range(60):
+        generator = torch.Generator().manual_seed(seed)
+        A = torch.randn(d, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
+        A += 8 * torch.outer(*torch.randn(2, d, generator=generator, dtype=torch.float64)) / d
+        found = spectrum(block_spectra(linear_block(A, batch=1), generator=generator).branch)
+        exact = float(torch.linalg.matrix_norm(A)) / math.sqrt(d)
+        misses.append(abs(found.frobenius_rms.value - exact) / found.frobenius_rms.error)
+    assert sum(m <= 2 for m in misses) >= 0.9 * len(misses)
+    assert max(misses) <= 4
+
+
 def test_small_blocks_are_measured_exactly() -> None:
     case = CASES["small"]
     x = case.input()
