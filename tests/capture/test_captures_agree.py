@@ -15,12 +15,8 @@ from zoo.entry import Entry
 pytestmark = pytest.mark.zoo
 
 
-# Skips that only one of the two can see, by entry and reason.
-KNOWN: dict[str, str] = {}
-
-
 @pytest.mark.parametrize("mode", ["train", "eval"])
-@pytest.mark.parametrize("entry", entry_cases(lambda entry: not entry.is_light, KNOWN))
+@pytest.mark.parametrize("entry", entry_cases(lambda entry: not entry.is_light))
 def test_recorder_and_walk_find_the_same_skips(entry: Entry, mode: str) -> None:
     model, inputs = entry.build()
     model.train(mode == "train")
