@@ -212,6 +212,8 @@ class Net:
         """Three rungs with weights of the given seed, drawn in float64."""
         torch.manual_seed(seed)
         ladder = Ladder(*(self.make() for _ in range(3)))
+        if isinstance(ladder.rungs[-1], Concat):
+            ladder.rungs[-1].transition = nn.Identity()  # the net ends with its last join
         for module in ladder.modules():
             if isinstance(module, nn.BatchNorm2d | nn.LayerNorm):
                 nn.init.uniform_(module.weight, 0.5, 1.5)

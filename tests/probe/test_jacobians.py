@@ -142,6 +142,22 @@ def test_the_identity_is_measured_to_its_smallest_singular_value() -> None:
     assert not report.not_measured
 
 
+def test_a_median_far_below_the_largest_value_is_not_guessed() -> None:
+    # Half of the values are 1e-3, the other half spread up to 30: a short chain sees these alone.
+    scale = torch.cat([torch.full((60,), 1e-3), torch.logspace(-3, 1.5, 60)]).double()
+    layers = [linear(120) for _ in range(2)]
+    for layer in layers:
+        nn.init.orthogonal_(layer.weight)
+    wide = Function(lambda x: x + (layers[1](scale * layers[0](x)) - x), *layers)
+    report = plusone.scan(wide, torch.randn(3, 120, dtype=torch.float64), timed=False)
+    values = report.end_to_end.singular_values
+    assert not values.median.is_measured
+    assert not values.min.is_measured
+    assert float(values.max) == pytest.approx(10**1.5, rel=0.05)
+    gaps = {gap.what for gap in report.not_measured}
+    assert "smallest and median end-to-end singular value" in gaps
+
+
 def test_what_a_custom_function_cuts_is_named_with_its_reason() -> None:
     class Cut(torch.autograd.Function):
         @staticmethod

@@ -71,6 +71,14 @@ class SingularDensity:
     num_products: int
     num_samples: int
 
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """Which of min and median a few products leave unknown: they only bound them from above."""
+        names = ["smallest"] if self.min_is_upper_bound else []
+        if self.median.error >= self.median.value > 0.0:
+            names.append("median")
+        return tuple(names)
+
 
 def end_to_end_density(
     source: Place,

@@ -101,9 +101,10 @@ def measure_spectra(
     whole = _end_to_end(line, graph, generator)
     if isinstance(whole, Unmeasured):
         gaps.append(NotMeasured(what="end-to-end singular values", why=whole.reason))
-    elif whole.min_is_upper_bound:
+    elif whole.unresolved:
         why = f"{whole.num_products} products do not resolve the small singular values"
-        gaps.append(NotMeasured(what="smallest end-to-end singular value", why=why))
+        what = f"{' and '.join(whole.unresolved)} end-to-end singular value"
+        gaps.append(NotMeasured(what=what, why=why))
     return Spectra(
         blocks=blocks,
         end_to_end=None if isinstance(whole, Unmeasured) else whole,
@@ -210,15 +211,18 @@ def with_spectra(evidence: Evidence, spectra: Spectra) -> Evidence:
         for k, report in enumerate(evidence.blocks)
     )
     end_to_end = evidence.end_to_end
-    if spectra.end_to_end is not None:
+    density = spectra.end_to_end
+    if density is not None:
+        unresolved = density.unresolved
         end_to_end = replace(
             end_to_end,
             singular_values=SingularValues(
-                min=_smallest(spectra.end_to_end),
-                median=_value(spectra.end_to_end.median),
-                max=_value(spectra.end_to_end.max),
+                # A few products bound the small values from above only, which would mislead.
+                min=NOT_MEASURED if "smallest" in unresolved else _value(density.min),
+                median=NOT_MEASURED if "median" in unresolved else _value(density.median),
+                max=_value(density.max),
             ),
-            method=_density_method(spectra.end_to_end),
+            method=_density_method(density),
         )
     return replace(
         evidence,
@@ -226,11 +230,6 @@ def with_spectra(evidence: Evidence, spectra: Spectra) -> Evidence:
         end_to_end=end_to_end,
         not_measured=(*evidence.not_measured, *spectra.not_measured),
     )
-
-
-def _smallest(density: SingularDensity) -> Value:
-    """A few products bound the smallest value from above only, which would mislead."""
-    return NOT_MEASURED if density.min_is_upper_bound else _value(density.min)
 
 
 def _density_method(density: SingularDensity) -> str:
