@@ -13,6 +13,7 @@ import torch
 
 from plusone import __version__
 from plusone.capture.eager import Recording, batch_size, record
+from plusone.capture.nested import map_tensors
 from plusone.capture.sandbox import Sandbox, sandbox
 from plusone.capture.trace import ValueRef
 from plusone.errors import CaptureError, PlusoneError
@@ -232,9 +233,10 @@ def _plain_seconds(subject: Subject, box: Sandbox, config: ScanConfig) -> float:
     """Seconds of one forward and backward with weight gradients, without any recording."""
     model = subject.model
     parameters = [p for p in model.parameters() if p.requires_grad]
+    args, kwargs = map_tensors(lambda t: t.detach().clone(), (subject.args, subject.kwargs))
     torch.manual_seed(config.seed)
     start = time.perf_counter()
-    Backward.plain(model, subject.args, subject.kwargs, parameters)
+    Backward.plain(model, args, kwargs, parameters)
     seconds = time.perf_counter() - start
     box.restore_contents()
     box.restore_random_state()

@@ -463,15 +463,9 @@ def test_an_uninterrupted_scan_has_operations_in_every_stage() -> None:
     assert all(any(stage.startswith(name) for stage in stages) for name in STAGES)
 
 
-_STALE = "after a failed attempt, the observer still holds what it saw of it"
 INTERRUPTS = [
-    pytest.param(
-        stage,
-        error,
-        id=f"{stage}-{error.__name__}",
-        marks=[pytest.mark.xfail(reason=_STALE)] * (i == 0 and error is RuntimeError),
-    )
-    for i, stage in enumerate(STAGES)
+    pytest.param(stage, error, id=f"{stage}-{error.__name__}")
+    for stage in STAGES
     for error in (RuntimeError, KeyboardInterrupt)
 ]
 

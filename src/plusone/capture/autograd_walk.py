@@ -32,7 +32,9 @@ from torch.nn.modules.module import (
     register_module_forward_pre_hook,
 )
 
-from plusone.capture.eager import Recording, _map_tensors, _outputs, batch_size
+from plusone.capture.eager import Recording, _outputs, batch_size
+from plusone.capture.nested import map_tensors
+from plusone.capture.recorder import RECURRENT
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Call, Op, Trace, ValueRef
 
@@ -103,7 +105,7 @@ def _walk(
         sources.append(copy)
         return copy
 
-    args, kwargs = _map_tensors(ready, args), _map_tensors(ready, kwargs)
+    args, kwargs = map_tensors(ready, args), map_tensors(ready, kwargs)
     edges = {n: get_gradient_edge(t) for n, t in enumerate(sources) if t.requires_grad}
     owners = _Owners(model)
     with owners.noted(), _parameters_take_gradients(model):
@@ -149,7 +151,7 @@ class _Owners:
     """The calls of modules, and from which number of autograd on each of them is running."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.calls = [Call("", type(model).__name__, -1, 0, False)]
+        self.calls = [Call("", type(model).__name__, -1, 0, isinstance(model, RECURRENT))]
         self._paths = {id(m): path for path, m in model.named_modules()}
         self._root = id(model)
         self._turns: dict[str, int] = {}

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
-from torch.utils._pytree import tree_leaves, tree_map
 
+from plusone.capture.nested import map_tensors, tensors_in
 from plusone.capture.recorder import Observer, Recorder
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Trace
@@ -69,6 +69,8 @@ def record(
     from plusone.capture.autograd_walk import walk
 
     _start_again(box)
+    if observe is not None:
+        observe.reset()
     try:
         return walk(model, args, kwargs, box=box)
     except Exception:  # the plain forward fails, too: the first failure tells why
@@ -84,12 +86,12 @@ def _start_again(box: Sandbox | None) -> None:
 class _ForwardFailed(Exception):
     def __init__(self, cause: Exception, recorder: _WatchedRecorder) -> None:
         self.cause = cause
-        self.where = recorder.failed_in
+        self.where = recorder.place_of(cause)
         self.num_ops = len(recorder.ops)
 
     def as_error(self) -> CaptureError:
-        what = " ".join(str(self.cause).split())
-        what = what if len(what) <= 300 else what[:297] + "..."
+        what = " ".join(str(self.cause).split()).rstrip(".!")
+        what = what if len(what) <= 300 else what[:299] + "…"
         place = f"in module {self.where}" if self.where else "in the model's own forward"
         return CaptureError(
             f"the forward raised {type(self.cause).__name__} {place} after {self.num_ops} "
@@ -98,14 +100,22 @@ class _ForwardFailed(Exception):
 
 
 class _WatchedRecorder(Recorder):
-    """A recorder that remembers the deepest module that an exception left first."""
+    """A recorder that remembers the deepest module that an exception left."""
 
-    failed_in: str | None = None
+    _failed: tuple[int, str] | None = None
+
+    def place_of(self, cause: BaseException) -> str:
+        """The deepest module that `cause` left, or "" where it was none but the model itself."""
+        number, place = self._failed or (0, "")
+        return place if number == id(cause) else ""
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self.failed_in is None and sys.exc_info()[0] is not None:
+        error = sys.exc_info()[1]
+        if error is None:
+            self._failed = None  # whatever was raised before has been caught
+        elif self._failed is None or self._failed[0] != id(error):
             call = self.calls[self._stack[-1]]
-            self.failed_in = f"'{call.path}' ({call.cls})" if call.path else ""
+            self._failed = (id(error), f"'{call.path}' ({call.cls})" if call.path else "")
         super()._leave(module, args, output)
 
 
@@ -120,6 +130,8 @@ def _record(
 ) -> Recording:
     before_write = box.before_write if box is not None else None
     recorder = _WatchedRecorder(model, before_write=before_write, observe=observe)
+    if observe is not None:
+        observe.reset()
     sources: list[torch.Tensor] = []
     leaves: list[torch.Tensor] = []
 
@@ -131,7 +143,7 @@ def _record(
         sources.append(copy)
         return copy
 
-    args, kwargs = _map_tensors(ready, args), _map_tensors(ready, kwargs)
+    args, kwargs = map_tensors(ready, args), map_tensors(ready, kwargs)
     inputs = tuple(recorder.add_input(t) for t in sources)
     edges = {
         number: get_gradient_edge(t)
@@ -166,34 +178,9 @@ def _record(
     )
 
 
-def _map_tensors(function: Any, tree: Any) -> Any:
-    """`tree` with every tensor mapped, also inside objects with keys (PyG's Data, encodings)."""
-
-    def leaf(value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            return function(value)
-        if not isinstance(value, type) and hasattr(value, "keys") and hasattr(value, "__setitem__"):
-            copied = value.clone() if hasattr(value, "clone") else value.copy()
-            keys = copied.keys() if callable(copied.keys) else copied.keys
-            for key in list(keys):
-                if isinstance(copied[key], torch.Tensor):
-                    copied[key] = function(copied[key])
-            return copied
-        return value
-
-    return tree_map(leaf, tree)
-
-
 def batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
     """The size of the leading dimension that all input tensors share, or None."""
-    found: list[torch.Tensor] = []
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        found.append(tensor)
-        return tensor
-
-    _map_tensors(note, (args, kwargs))
-    return _batch_of(found)
+    return _batch_of(tensors_in((args, kwargs)))
 
 
 def _batch_of(inputs: list[torch.Tensor]) -> int | None:
@@ -210,13 +197,4 @@ def _outputs(result: object) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         loss = found if isinstance(found, torch.Tensor) and found.dim() == 0 else None
         named = [result[k] for k in _PRIMARY if isinstance(result.get(k), torch.Tensor)]
         chosen = named[:1] if named else {k: v for k, v in result.items() if k != "loss"}
-    leaves = [t for leaf in tree_leaves(chosen) for t in _leaf_tensors(leaf)]
-    return [t for t in leaves if t.is_floating_point() or t.is_complex()], loss
-
-
-def _leaf_tensors(leaf: object) -> list[torch.Tensor]:
-    if isinstance(leaf, torch.Tensor):
-        return [leaf]
-    with contextlib.suppress(TypeError):
-        return [t for t in vars(leaf).values() if isinstance(t, torch.Tensor)]
-    return []
+    return [t for t in tensors_in(chosen) if t.is_floating_point() or t.is_complex()], loss

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ def _added(sign: float) -> Callable[[_Args, _Kwargs, Sequence[torch.Tensor]], tu
     def factors(args: _Args, kwargs: _Kwargs, read: Sequence[torch.Tensor]) -> tuple[float, ...]:
         """self + alpha * other."""
         alpha = sign * _number(kwargs, "alpha")
-        return () if alpha == 1.0 else _of(read, {id(args[1]): alpha} if len(args) > 1 else {})
+        return () if alpha == 1.0 else _of(read, zip(args, (1.0, alpha), strict=False))
 
     return factors
 
@@ -23,7 +23,7 @@ def _added(sign: float) -> Callable[[_Args, _Kwargs, Sequence[torch.Tensor]], tu
 def _with_product(args: _Args, kwargs: _Kwargs, read: Sequence[torch.Tensor]) -> tuple[float, ...]:
     """beta * self + alpha * (a @ b)."""
     beta = _number(kwargs, "beta")
-    return () if beta == 1.0 else _of(read, {id(args[0]): beta})
+    return () if beta == 1.0 else _of(read, zip(args, (beta, 1.0, 1.0), strict=False))
 
 
 def _between(args: _Args, kwargs: _Kwargs, read: Sequence[torch.Tensor]) -> tuple[float, ...]:
@@ -31,7 +31,7 @@ def _between(args: _Args, kwargs: _Kwargs, read: Sequence[torch.Tensor]) -> tupl
     weight = args[2] if len(args) > 2 else (kwargs or {}).get("weight")
     if not isinstance(weight, int | float):
         return ()
-    return _of(read, {id(args[0]): 1.0 - weight, id(args[1]): float(weight)})
+    return _of(read, zip(args, (1.0 - weight, float(weight)), strict=False))
 
 
 def _number(kwargs: _Kwargs, name: str) -> float:
@@ -39,8 +39,14 @@ def _number(kwargs: _Kwargs, name: str) -> float:
     return float(value) if isinstance(value, int | float) else 1.0
 
 
-def _of(read: Sequence[torch.Tensor], factor: dict[int, float]) -> tuple[float, ...]:
-    return tuple(factor.get(id(tensor), 1.0) for tensor in read)
+def _of(read: Sequence[torch.Tensor], operands: Iterable[tuple[Any, float]]) -> tuple[float, ...]:
+    """The factors of the operands that were read; both stand in the order of the arguments."""
+    left = list(operands)
+    found = []
+    for tensor in read:
+        at = next((i for i, (operand, _) in enumerate(left) if operand is tensor), None)
+        found.append(1.0 if at is None else left.pop(at)[1])
+    return tuple(found)
 
 
 SUM_FACTORS = {

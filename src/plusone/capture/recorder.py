@@ -28,6 +28,9 @@ from plusone.capture.trace import Call, Op, ValueRef
 class Observer(Protocol):
     """What reads activations while they are there: raw tensors, below autograd."""
 
+    def reset(self) -> None:
+        """Forget everything: the forward begins, perhaps after an attempt that failed."""
+
     def before(
         self, name: str, values: Sequence[ValueRef], operands: Sequence[torch.Tensor]
     ) -> None:
@@ -39,8 +42,11 @@ class Observer(Protocol):
 
 # The number that autograd gives to the next node; private, so its absence only loses the links.
 _next_sequence = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)
+_OVERWRITING = frozenset(
+    ["copy_", "zero_", "fill_", "normal_", "uniform_", "bernoulli_", "exponential_", "random_"]
+)
 _JOINING = frozenset(["cat", "concat", "stack", "hstack", "vstack"])
-_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 
 
 _Factors = Callable[
@@ -49,9 +55,16 @@ _Factors = Callable[
 
 
 class _Schema(NamedTuple):
+    """`written` are the arguments written into; of these, `outs` are but places for the result.
+
+    `overwrites` says that what was in the first argument before does not count.
+    """
+
     name: str
     writes: bool
     written: tuple[int | str, ...]
+    outs: frozenset[str]
+    overwrites: bool
     factors: _Factors | None
     joins: bool
 
@@ -83,7 +96,8 @@ class Recorder(TorchDispatchMode):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ops: list[Op] = []
-        self.calls: list[Call] = [Call("", type(model).__name__, -1, 0, False)]
+        is_recurrent = isinstance(model, RECURRENT)
+        self.calls: list[Call] = [Call("", type(model).__name__, -1, 0, is_recurrent)]
         self.parameters: list[str] = []
         self._stack = [0]
         self._counts: dict[str, int] = {}
@@ -133,22 +147,21 @@ class Recorder(TorchDispatchMode):
         schema = self._schemas.get(func)
         if schema is None:
             schema = self._schemas[func] = _read_schema(func)
-        operands = _tensors(args, kwargs)
+        operands = _tensors(args[1:] if schema.overwrites else args, kwargs, schema.outs)
         parents, params, read = self._reads(operands)
         if self._observe is not None and len(parents) > 1:
             self._observe.before(schema.name, parents, read)
-        if schema.writes and self._before_write is not None:
-            for place in schema.written:
-                target = _argument(args, kwargs, place)
-                if isinstance(target, torch.Tensor):
-                    self._before_write(target)
+        written = _written(schema, args, kwargs) if schema.writes else []
+        if self._before_write is not None:
+            for tensor in written:
+                self._before_write(tensor)
         sequence = _next_sequence() - 1
         result = self._run(func, args, kwargs)
-        outputs = _tensors((result,) if not isinstance(result, tuple | list) else result, None)
+        outputs = _tensors(result if isinstance(result, tuple | list) else (result,)) or written
         if not outputs:
             return result
         number = len(self.ops)
-        partial = self._write(schema, operands, outputs, args, kwargs, number, parents)
+        partial = self._write(written, outputs, number, parents)
         self.ops.append(
             Op(
                 schema.name,
@@ -171,9 +184,7 @@ class Recorder(TorchDispatchMode):
     def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
             # A data-dependent question that the meta device cannot answer: take the plain branch.
-            return (args[0].dtype.is_floating_point and 0.0) or (
-                False if args[0].dtype is torch.bool else 0
-            )
+            return torch.zeros((), dtype=args[0].dtype, device="cpu").item()
         return func(*args, **kwargs) if kwargs else func(*args)
 
     def _reads(
@@ -196,11 +207,8 @@ class Recorder(TorchDispatchMode):
 
     def _write(
         self,
-        schema: _Schema,
-        operands: list[torch.Tensor],
+        written: list[torch.Tensor],
         outputs: list[torch.Tensor],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any] | None,
         number: int,
         parents: list[ValueRef],
     ) -> bool:
@@ -212,7 +220,7 @@ class Recorder(TorchDispatchMode):
             if place is None:
                 if key not in self._params:
                     self._make(tensor, (number, i))
-            elif schema.writes and any(tensor is operand for operand in operands):
+            elif any(tensor is target for target in written):
                 if tensor.numel() * tensor.element_size() < _num_bytes(tensor):
                     partial = True
                     if place.base is not None and place.base not in parents:
@@ -267,7 +275,7 @@ class Recorder(TorchDispatchMode):
         path = self._paths.get(id(module), self.calls[parent].path)
         count = self._counts.get(path, 0)
         self._counts[path] = count + 1
-        recurrent = self.calls[parent].is_recurrent or isinstance(module, _RECURRENT)
+        recurrent = self.calls[parent].is_recurrent or isinstance(module, RECURRENT)
         self._stack.append(len(self.calls))
         self.calls.append(Call(path, type(module).__name__, parent, count, recurrent))
 
@@ -284,8 +292,20 @@ def _read_schema(func: Any) -> _Schema:
             written.append(argument.name if argument.kwarg_only else i)
     name = schema.name.split("::")[-1]
     return _Schema(
-        name, bool(written), tuple(written), SUM_FACTORS.get(name.rstrip("_")), name in _JOINING
+        name,
+        bool(written),
+        tuple(written),
+        frozenset(place for place in written if isinstance(place, str)),
+        name in _OVERWRITING,
+        SUM_FACTORS.get(name.rstrip("_")),
+        name in _JOINING,
     )
+
+
+def _written(
+    schema: _Schema, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+) -> list[torch.Tensor]:
+    return _tensors([_argument(args, kwargs, place) for place in schema.written])
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any] | None, place: int | str) -> Any:
@@ -294,7 +314,9 @@ def _argument(args: tuple[Any, ...], kwargs: dict[str, Any] | None, place: int |
     return kwargs.get(place) if kwargs else None
 
 
-def _tensors(args: Sequence[Any], kwargs: dict[str, Any] | None) -> list[torch.Tensor]:
+def _tensors(
+    args: Sequence[Any], kwargs: dict[str, Any] | None = None, outs: frozenset[str] = frozenset()
+) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
     for arg in args:
         if isinstance(arg, torch.Tensor):
@@ -302,7 +324,9 @@ def _tensors(args: Sequence[Any], kwargs: dict[str, Any] | None) -> list[torch.T
         elif isinstance(arg, list | tuple):
             found.extend([t for t in arg if isinstance(t, torch.Tensor)])
     if kwargs:
-        found.extend([t for t in kwargs.values() if isinstance(t, torch.Tensor)])
+        found.extend(
+            [t for k, t in kwargs.items() if isinstance(t, torch.Tensor) and k not in outs]
+        )
     return found
 
 

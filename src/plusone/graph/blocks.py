@@ -5,11 +5,13 @@ branch of a composite block (the outer skip of a U-Net) the layers belong to the
 to plain blocks. Plain blocks are weighted layers that no residual block holds, one for each
 repeated container (`layers.7`, the deepest one whose name ends in a number), else one a layer.
 The stem (before the first skip leaves) and the head (after the last join) are no blocks as long
-as they hold at most `STEM_LAYERS` plain blocks each.
+as they hold at most `STEM_LAYERS` plain blocks each; a plain block whose siblings (`blocks.*`) are
+residual belongs to neither.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -177,13 +179,21 @@ def _without_stem_and_head(
         return _without_odd_ends(plain, calls)
     first = min(block.entry for block in residual)
     last = max(block.output for block in residual)
-    stem = [b for b in plain if b.output <= first]
-    head = [b for b in plain if b.entry >= last]
+    siblings = {_pattern(calls[b.call].path) for b in residual} - {""}
+    outside = [b for b in plain if _pattern(calls[b.call].path) not in siblings]
+    stem = [b for b in outside if b.output <= first]
+    head = [b for b in outside if b.entry >= last]
     dropped: list[Segment] = []
     for end in (stem, head):
         if len(end) <= STEM_LAYERS:
             dropped.extend(end)
     return [b for b in plain if not any(b is d for d in dropped)]
+
+
+def _pattern(path: str) -> str:
+    """`layers.*.mlp` for `layers.7.mlp`, and nothing for a path without a number."""
+    pattern = re.sub(r"\d+", "*", path)
+    return pattern if pattern != path else ""
 
 
 def _without_odd_ends(plain: list[Segment], calls: tuple[Call, ...]) -> list[Segment]:

@@ -99,8 +99,8 @@ def entry_by_chain(
 def _up(dag: Dag, ancestry: Ancestry, chain: Chain, join: int) -> list[Chain]:
     node, passes_norms = chain.node, dag.name[join] == "add"
     name, parents = dag.name[node], list(dict.fromkeys(dag.parents[node]))
-    if not parents or dag.partial[node]:
-        return []
+    if not parents or (dag.partial[node] and len(parents) > 1):
+        return []  # a part is written over; with one parent, it is the first part of a new buffer
     if len(parents) == 1:
         above = chain._replace(node=parents[0])
         if name in TRANSPARENT:

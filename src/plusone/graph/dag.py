@@ -89,8 +89,6 @@ def _forward_graph(trace: Trace) -> tuple[Dag, dict[int, int]]:
         if name in SHAPE_ONLY and not op.writes:
             continue
         live = _live(trace, node_of, op)
-        if op.writes and name in ("zero", "fill", "copy", *_RANDOM) and not op.partial:
-            live = live[1:] if op.parents and op.parents[0][0] in node_of else live
         has_weights = bool(op.params) or any(p in derived for p, _ in op.parents)
         if not any(op.is_float):
             if any(p in from_input for p, _ in op.parents):
@@ -128,9 +126,6 @@ def _live(trace: Trace, node_of: dict[int, int], op: Op) -> list[_Read]:
         for (p, out), factor in zip(op.parents, factors, strict=True)
         if _is_live(trace, node_of, p, out)
     ]
-
-
-_RANDOM = ("normal", "uniform", "bernoulli", "exponential", "random")
 
 
 def _is_live(trace: Trace, node_of: dict[int, int], op: int, out: int) -> bool:
@@ -215,8 +210,8 @@ def _add(
 def _recurrent_call(trace: Trace, call: int) -> int | None:
     if not trace.calls[call].is_recurrent:
         return None
-    while trace.calls[trace.calls[call].parent].is_recurrent:
-        call = trace.calls[call].parent
+    while (parent := trace.calls[call].parent) >= 0 and trace.calls[parent].is_recurrent:
+        call = parent
     return call
 
 

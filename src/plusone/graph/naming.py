@@ -38,14 +38,18 @@ def _shared_module(dag: Dag, segment: Segment) -> str:
 
 
 def _branch_module(dag: Dag, segment: Segment, owner: str) -> str:
-    """The module of the branch, as far below `owner` as all its weighted layers agree."""
+    """The module of the branch, as far below `owner` as all its weighted layers agree.
+
+    Of a block around other blocks, everything that ran inside counts.
+    """
+    nodes = sorted(segment.nodes) or range(segment.entry + 1, segment.output)
     if not owner:
-        whole = shared_path(dag.path[v] for v in segment.nodes if dag.path[v])
+        whole = shared_path(dag.path[v] for v in nodes if dag.path[v])
         if whole:
             return whole
-    weighted = sorted(v for v in segment.nodes if dag.weight[v])
+    weighted = [v for v in nodes if dag.weight[v]]
     if not weighted:
-        weighted = sorted(v for v in segment.nodes if dag.path[v] != owner)[:1]
+        weighted = [v for v in nodes if dag.path[v] != owner][:1]
     shared = shared_path(dag.path[v] for v in weighted)
     if shared and shared != owner and shared.startswith(owner):
         return shared

@@ -27,6 +27,10 @@ class SignalObserver:
 
     def __init__(self, batch: int | None) -> None:
         self._batch = batch
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that was read."""
         self.results: dict[int, Moments] = {}
         self.squares: dict[ValueRef, torch.Tensor] = {}
         self._norms = StatisticsObserver()
