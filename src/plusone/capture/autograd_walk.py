@@ -15,12 +15,9 @@ outputs down. It knows less than the recorder, and none of what it does not know
 from __future__ import annotations
 
 import contextlib
-import math
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -32,6 +29,16 @@ from torch.nn.modules.module import (
     register_module_forward_pre_hook,
 )
 
+from plusone.capture.autograd_nodes import (
+    WRITE,
+    axis_of,
+    factors_of,
+    name_of,
+    outputs_of,
+    sequence_of,
+    views_of_all,
+    write_of,
+)
 from plusone.capture.eager import Recording, _outputs, batch_size
 from plusone.capture.nested import map_tensors
 from plusone.capture.recorder import RECURRENT
@@ -244,7 +251,7 @@ class _Graph:
                 continue
             nodes.append(node)
             pending.extend([below for below, _ in node.next_functions if below is not None])
-        self._views |= _views_of_all(nodes)
+        self._views |= views_of_all(nodes)
         for node in _ordered(nodes):
             self._enter(node)
 
@@ -257,7 +264,7 @@ class _Graph:
                 self._numbers[node] = number
 
     def _enter(self, node: Node) -> None:
-        name = _name(node)
+        name = name_of(node)
         reads = [
             (self._value(below, out), self._param(below)) for below, out in node.next_functions
         ]
@@ -270,10 +277,10 @@ class _Graph:
             return
         if name in ("embedding", "_embedding_bag"):
             parents += self._indices(node)
-        call, (shapes, is_float) = self._owners.of(_sequence(node)), _outputs_of(node)
+        call, (shapes, is_float) = self._owners.of(sequence_of(node)), outputs_of(node)
         is_partial = False
-        if name == _WRITE:
-            name, view = _write_of(node, self._views.get(node))
+        if name == WRITE:
+            name, view = write_of(node, self._views.get(node))
             is_partial = view is None
             if is_partial and reads[0][0] is not None:
                 parents = [*parents[1:], parents[0]]  # the former value comes last
@@ -290,11 +297,11 @@ class _Graph:
                 call,
                 shapes,
                 is_float,
-                _sequence(node),
+                sequence_of(node),
                 name.endswith("_"),
                 is_partial,
-                _factors(node, name, [value is not None for value, _ in reads]),
-                _axis(node, len(shapes[0])) if name in ("cat", "stack") else -1,
+                factors_of(node, name, [value is not None for value, _ in reads]),
+                axis_of(node, len(shapes[0])) if name in ("cat", "stack") else -1,
             )
         )
 
@@ -334,7 +341,7 @@ def _ordered(nodes: Sequence[Node]) -> Iterator[Node]:
         waits[node] = len(reads)
         for below in reads:
             readers[below].append(node)
-    ready = [(_sequence(node), id(node), node) for node in nodes if not waits[node]]
+    ready = [(sequence_of(node), id(node), node) for node in nodes if not waits[node]]
     heapify(ready)
     while ready:
         node = heappop(ready)[-1]
@@ -342,7 +349,7 @@ def _ordered(nodes: Sequence[Node]) -> Iterator[Node]:
         for reader in readers[node]:
             waits[reader] -= 1
             if not waits[reader]:
-                heappush(ready, (_sequence(reader), id(reader), reader))
+                heappush(ready, (sequence_of(reader), id(reader), reader))
 
 
 def _input(tensor: torch.Tensor) -> Op:
@@ -353,117 +360,3 @@ def _input(tensor: torch.Tensor) -> Op:
 def _view_of(value: ValueRef, shape: tuple[int, ...], call: int) -> Op:
     """The view that a write went through, which autograd does not number."""
     return Op("view", (value,), (), call, (shape,), (True,), -1, False, False)
-
-
-def _sequence(node: Node) -> int:
-    return int(node._sequence_nr())
-
-
-def _outputs_of(node: Node) -> tuple[tuple[tuple[int, ...], ...], tuple[bool, ...]]:
-    outputs = node._input_metadata
-    shapes = tuple(tuple(int(n) for n in m.shape) for m in outputs)
-    return shapes, tuple(m.dtype.is_floating_point or m.dtype.is_complex for m in outputs)
-
-
-_WRITE = "CopySlices"
-_OWN_NAMES = {"CopyBackwards": "copy"}
-
-
-def _name(node: Node) -> str:
-    """The name of the operation: AddmmBackward0 is addmm; a user's function keeps its own."""
-    name = node.name().rpartition("::")[2]
-    found = re.fullmatch(r"(\w+?)Backward\d\w*", name)
-    if found is None:
-        return _OWN_NAMES.get(name, name)
-    return _aten_names().get(found[1], found[1])
-
-
-def _write_of(node: Node, view: tuple[int, ...] | None) -> tuple[str, tuple[int, ...] | None]:
-    """What was written through a view, and the view's shape where it shows all of its base.
-
-    The node is asked for the gradient of a known cotangent. A sum passes it on to the base, a
-    factor passes on a multiple of it. `view` is what is known of the shape.
-    """
-    operands = [below is not None for below, _ in node.next_functions]
-    if not operands[0] or sum(operands) > 2:
-        return "copy_", None
-    output: Any = node._input_metadata[0]
-    count = torch.arange(1, 1 + math.prod(output.shape), device=output.device)
-    cotangent = count.to(output.dtype).reshape(output.shape)
-    with contextlib.suppress(RuntimeError), torch.no_grad():
-        # Raised on the meta device, and where memory was written over since.
-        base, *others = [g for g in _gradients(node, cotangent) if g is not None]
-        if not others:
-            factor = base.reshape(-1)[0]
-            is_factor = bool(factor) and torch.equal(base, factor * cotangent)
-            return ("mul_", view or tuple(output.shape)) if is_factor else ("write_", view)
-        if torch.equal(base, cotangent):
-            is_all = others[0].numel() == cotangent.numel()
-            name = "add_" if float(others[0].real.sum()) > 0 else "sub_"
-            return name, tuple(others[0].shape) if is_all else None
-    return "copy_", None
-
-
-def _gradients(node: Any, cotangent: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-    found = node(cotangent)
-    return found if isinstance(found, tuple) else (found,)
-
-
-def _views_of_all(nodes: Iterable[Node]) -> dict[Node, tuple[int, ...]]:
-    """The writes that are read next through a view of all of their base, with its shape."""
-    found: dict[Node, tuple[int, ...]] = {}
-    for node in nodes:
-        if _name(node) != "as_strided":
-            continue
-        ((shape,), _), below = _outputs_of(node), node.next_functions[0][0]
-        while below is not None and _name(below) == _WRITE:
-            ((base,), _) = _outputs_of(below)
-            if math.prod(shape) == math.prod(base):
-                found.setdefault(below, shape)
-            below = below.next_functions[0][0]
-    return found
-
-
-@cache
-def _aten_names() -> dict[str, str]:
-    """The operation that each camel-case name stands for, of those that autograd records."""
-    names: dict[str, str] = {}
-    for full in sorted(torch._C._dispatch_get_all_op_names(), reverse=True):
-        space, _, overloaded = full.partition("::")
-        name, _, overload = overloaded.partition(".")
-        is_plain = space == "aten" and not name.endswith("_") and not overload.endswith("out")
-        # What decomposes above autograd has no node; its twin with an underscore has.
-        if is_plain and not _decomposes(full):
-            camel = "".join(part.title() for part in name.split("_"))
-            if not (camel in names and name.startswith("_")):
-                names[camel] = name
-    return names
-
-
-def _decomposes(name: str) -> bool:
-    key = "CompositeImplicitAutograd"
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(name, key))
-
-
-def _factors(node: Node, name: str, is_read: Sequence[bool]) -> tuple[float, ...]:
-    """What a sum multiplies its operands by; empty where that is 1."""
-    factors = [1.0] * len(is_read)
-    if name in ("add", "sub") and len(factors) > 1:
-        factors[1] = _saved_number(node, "alpha") * (-1.0 if name == "sub" else 1.0)
-    elif name in ("addmm", "baddbmm", "addbmm", "addmv", "addr"):
-        factors[0] = _saved_number(node, "beta")
-    elif name == "lerp" and not isinstance(getattr(node, "_saved_weight", None), torch.Tensor):
-        factors[1] = _saved_number(node, "weight")
-        factors[0] = 1.0 - factors[1]
-    kept = tuple(f for f, read in zip(factors, is_read, strict=True) if read)
-    return kept if any(f != 1.0 for f in kept) else ()
-
-
-def _saved_number(node: Node, name: str) -> float:
-    value = getattr(node, f"_saved_{name}", 1)
-    return float(value) if isinstance(value, int | float) else 1.0
-
-
-def _axis(node: Node, num_dims: int) -> int:
-    axis = int(getattr(node, "_saved_dim", 0))
-    return (axis - (1 << 64) if axis >= 1 << 63 else axis) % max(num_dims, 1)
