@@ -57,9 +57,10 @@ The rules were set with the *tuned* half. The *held-out* half has other architec
 depths, seeds and positions; it was run for the first time when the rules were settled, and then 283
 of its 304 faults were caught and 209 of 212 healthy models silent. Six of the 21 misses were
 mistakes of the cases (faults that were none, as a zero output projection that learns, or a hook
-that never ran), which were mended or taken out; what else was learned from them (a signal that
-underflows is a slope, the ends of the depth ask for more evidence) is in the rules since, so the
-numbers below are no longer wholly unseen.
+that never ran), which were mended or taken out. What was learned from the others has gone into
+the rules and the graph since (a signal that underflows is a slope; a drift starts where its steps
+exceed a third of its mean; the ends of the depth ask for more evidence; blocks around others are
+named by their modules), so the numbers below are no longer those of unseen cases.
 """
 
 CHANCE = """## A gain of 2, and chance

@@ -104,3 +104,16 @@ def test_layers_written_out_in_the_forward_are_peers_of_one_another() -> None:
 def test_a_layer_written_out_at_the_end_is_a_head() -> None:
     blocks = [block(f"add#{k}", module="") for k in range(5)]
     assert missing([*blocks, plain("mm", module="")]) == []
+
+
+def test_a_last_block_whose_output_is_averaged_is_found() -> None:
+    blocks = [block(f"b.{k}", shape=(4, 8, 16, 16), input_shape=(4, 8, 16, 16)) for k in range(5)]
+    (finding,) = missing([*blocks, plain("b.5", shape=(4, 8), input_shape=(4, 8, 16, 16))])
+    assert finding.where == "b.5"
+
+
+def test_a_block_around_a_module_is_a_peer_of_the_module_without_one() -> None:
+    blocks = [b for k in range(5) for b in (plain(f"mlps.{k}"), block(f"mlps.{k}#2"))]
+    del blocks[5]
+    (finding,) = missing(blocks)
+    assert finding.where == "mlps.2"

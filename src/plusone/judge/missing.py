@@ -23,7 +23,9 @@ def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
     behind = {a.name: b.input_shape for a, b in pairwise(blocks)}
     for place, peers, inside in (*_candidates(blocks), *_nameless(blocks)):
         same = f"{_list_of(place)}."
-        beside = [p for p in peers if f"{_list_of(p.name)}.".startswith(same) or not p.module]
+        beside = [
+            p for p in peers if f"{_list_of(_bare(p.name))}.".startswith(same) or not p.module
+        ]
         # A graph layer's own output may be its messages; the next block takes in the nodes.
         after = (inside[-1].shape, behind.get(inside[-1].name, ()))
         if beside and any(_fits(inside[0].input_shape, shape) for shape in after):
@@ -66,11 +68,11 @@ def _candidates(
     residual: dict[str, list[BlockReport]] = {}
     for block in blocks:
         if _is_added(block):
-            residual.setdefault(_pattern(block.name), []).append(block)
-    taken = {block.name for block in blocks if block.kind == "residual"}
+            residual.setdefault(_pattern(_bare(block.name)), []).append(block)
+    taken = {_bare(block.name) for block in blocks if block.kind == "residual"}
     at: dict[str, list[BlockReport]] = {}
     for block in blocks:
-        place = _place(block.name, residual) if block.kind == "plain" else ""
+        place = _place(_bare(block.name), residual) if block.kind == "plain" else ""
         if place and not any(name == place or name.startswith(f"{place}.") for name in taken):
             at.setdefault(place, []).append(block)
     alike: dict[str, int] = {}
@@ -102,6 +104,11 @@ def _alike(place: str, residual: dict[str, list[BlockReport]]) -> list[BlockRepo
     return residual[below[0]] if len(below) == 1 else []
 
 
+def _bare(name: str) -> str:
+    """The name without the number of the call: a block around `mlps.3` is named `mlps.3#2`."""
+    return name.partition("#")[0]
+
+
 def _pattern(name: str) -> str:
     return re.sub(r"\d+", "*", name) if re.search(r"\d", name) else f"={name}"
 
@@ -112,7 +119,9 @@ def _list_of(name: str) -> str:
 
 
 def _fits(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-    """Whether the shapes are equal, up to a flattening of leading dimensions."""
+    """Whether the shapes are equal, up to flattened leading or averaged dimensions."""
     if len(before) == len(after) or not before or not after:
         return bool(before) and before == after
-    return before[-1] == after[-1] and math.prod(before) == math.prod(after)
+    rest = iter(before)
+    is_averaged = len(after) > 1 and all(size in rest for size in after)
+    return is_averaged or (before[-1] == after[-1] and math.prod(before) == math.prod(after))
