@@ -111,8 +111,9 @@ def test_spectra_are_those_of_the_net_with_the_statistics_held_fixed(*, training
     branch = nn.Sequential(
         nn.Conv2d(2, 3, 3, 1, 1), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 1)
     )
-    branch = branch.double().train(training)
     x = torch.randn(5, 2, 2, 2, dtype=torch.float64)
+    branch.double()(torch.randn_like(x))  # the norm gets statistics of its own
+    branch.train(training)
     report = plusone.scan(Function(lambda x: x + branch(x), branch), x, timed=False, samples=3)
     frozen = branch[1]
     if training:
@@ -130,3 +131,28 @@ def test_the_statistics_are_noted_in_training_mode_alone() -> None:
     with observed(norm, torch.randn(6, 4, dtype=torch.float64)) as seen:
         assert seen.signal.statistics(seen.recording.trace) == {}
         assert record(norm, seen.args, {}, box=seen.box).outputs
+
+
+def _normed() -> nn.Module:
+    branch = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.ReLU())
+    return Function(lambda x: x + branch(x), branch).eval()
+
+
+def test_norms_that_never_saw_a_batch_use_that_of_the_scan_in_evaluation_mode_too() -> None:
+    net, x = _normed(), torch.randn(6, 4)
+    fresh, trained = (plusone.scan(net, x, quick=True, mode=mode) for mode in ("eval", "train"))
+    assert fresh.blocks == trained.blocks
+    assert fresh.provenance.mode.startswith("eval; 1 batch norms never saw a batch")
+    assert not net.training
+    assert not any(m.training for m in net.modules())
+
+
+def test_norms_with_statistics_of_their_own_keep_them_in_evaluation_mode() -> None:
+    net = _normed()
+    net.train()(torch.randn(6, 4))
+    report = plusone.scan(net.eval(), torch.randn(6, 4), quick=True)
+    assert report.provenance.mode == "eval"
+
+
+def test_one_sample_gives_no_statistics() -> None:
+    assert plusone.scan(_normed(), torch.randn(1, 4), quick=True).provenance.mode == "eval"

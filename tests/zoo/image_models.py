@@ -8,13 +8,13 @@ from typing import Any
 from zoo.entry import Entry, Made, Skips, picture
 
 
-def timm(name: str, size: int = 64, **options: Any) -> Callable[[], Made]:
-    """A timm model of ten classes with random weights, and two pictures."""
+def timm(name: str, size: int = 64, *, batch: int = 2, **options: Any) -> Callable[[], Made]:
+    """A timm model of ten classes with random weights, and some pictures."""
 
     def make() -> Made:
         from timm import create_model
 
-        return create_model(name, num_classes=10, **options), picture(size)
+        return create_model(name, num_classes=10, **options), picture(size, batch=batch)
 
     return make
 
@@ -224,7 +224,7 @@ IMAGE_MODELS = (
     ),
     Entry(
         name="timm inception_v3",
-        make=timm("inception_v3", 96),
+        make=timm("inception_v3", 160, batch=4),
         skips=Skips(concat=2),
         because=(
             "parallel convolutions are no skip; debatable: in Mixed_6a and Mixed_7a max pooling "

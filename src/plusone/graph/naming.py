@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
-from plusone.capture.trace import Call
+from plusone.capture.trace import Call, Trace
 from plusone.graph.blocks import Segment, shared_path
 from plusone.graph.dag import Dag
 from plusone.graph.opkinds import CONCAT
 
 
-def block_names(dag: Dag, calls: tuple[Call, ...], segments: list[Segment]) -> list[str]:
+def block_names(dag: Dag, trace: Trace, segments: list[Segment]) -> list[str]:
     """One name for each block: the module that joins, or the branch's module where it is shared.
 
-    A module that runs several times gives `name#2` from its second run on.
+    Where the model's own forward joins what several modules made, the name says behind which
+    (`cat after up.1`); where it uses parameters itself, it is that of the branch's first one. A
+    module that runs several times gives `name#2` from its second run on.
     """
+    calls = trace.calls
     joined = Counter(s.call for s in segments if s.kind == "residual")
     paths = [calls[s.call].path for s in segments]
     taken = {p for s, p in zip(segments, paths, strict=True) if s.kind == "residual"}
@@ -23,7 +26,7 @@ def block_names(dag: Dag, calls: tuple[Call, ...], segments: list[Segment]) -> l
         if segment.kind == "plain":
             name = path if path not in taken else dag.path[min(segment.nodes)]
         elif not path or joined[segment.call] > 1:
-            name = _branch_module(dag, segment, path) or path
+            name = _branch_module(dag, segment, path) or path or _unowned(dag, trace, segment)
         elif dag.name[segment.output] in CONCAT:
             shared = _shared_module(dag, segment)
             name = path if path.startswith(shared) else shared
@@ -53,10 +56,24 @@ def _branch_module(dag: Dag, segment: Segment, owner: str) -> str:
     shared = shared_path(dag.path[v] for v in weighted)
     if shared and shared != owner and shared.startswith(owner):
         return shared
+    if segment.is_composite and not owner:
+        return ""
     prefix = f"{owner}." if owner else ""
     below = [dag.path[v] for v in weighted if dag.path[v].startswith(prefix)]
     rest = [p[len(prefix) :] for p in below if p != owner]
     return prefix + rest[0].split(".")[0] if rest else ""
+
+
+def _unowned(dag: Dag, trace: Trace, segment: Segment) -> str:
+    """A name for a block that the model's own forward makes of several modules, or of none."""
+    if not segment.is_composite:
+        read = [p for v in sorted(segment.nodes) for p in dag.params[v]]
+        return trace.parameters[read[0]] if read else ""
+    node = max((arm.node for arm in segment.arms), default=segment.entry)
+    while node > segment.entry and dag.path[node] == "" and dag.parents[node]:
+        node = max(dag.parents[node])
+    path = dag.path[node] if node > segment.entry else ""
+    return f"{dag.name[segment.output]} after {path}" if path else ""
 
 
 class Sites:

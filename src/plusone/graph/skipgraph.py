@@ -68,7 +68,7 @@ def find_skips(trace: Trace) -> SkipGraph:
     ancestry = Ancestry(dag)
     joins = with_depth_attention(dag, find_joins(dag, ancestry))
     segments = find_blocks(dag, ancestry, joins, trace.calls)
-    names = block_names(dag, trace.calls, segments)
+    names = block_names(dag, trace, segments)
     paths = reduced_paths(dag, joins, segments)
     levels = _levels(segments)
     blocks = tuple(

@@ -42,6 +42,27 @@ class StatisticsObserver:
         return found
 
 
+def use_batch_where_fresh(model: nn.Module) -> int:
+    """Let batch norms in evaluation mode that never saw a batch use this one's; returns how many.
+
+    A mean of 0 and a variance of 1 are placeholders: with them the net has no normalisation at
+    all, and signal and gradient drift as they never do in training, nor after it.
+    """
+    fresh = [m for m in model.modules() if isinstance(m, _BatchNorm) and _is_fresh(m)]
+    for module in fresh:
+        module.training = True
+    return len(fresh)
+
+
+def _is_fresh(module: _BatchNorm) -> bool:
+    mean, var, seen = module.running_mean, module.running_var, module.num_batches_tracked
+    if module.training or mean is None or var is None or isinstance(module, nn.SyncBatchNorm):
+        return False
+    if mean.is_meta or (seen is not None and int(seen) > 0):
+        return False
+    return not bool(mean.any()) and bool((var == 1).all())
+
+
 def freeze_batch_norms(model: nn.Module, statistics: Statistics) -> None:
     """Fix every batch norm at `statistics` (or at its running ones, in evaluation mode).
 

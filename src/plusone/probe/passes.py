@@ -1,0 +1,166 @@
+"""The passes that make a profile: one recorded forward, one backward, a plain pair to time."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+
+from plusone.capture.eager import Recording, batch_size, record
+from plusone.capture.nested import map_tensors
+from plusone.capture.sandbox import Sandbox
+from plusone.capture.trace import ValueRef
+from plusone.errors import PlusoneError
+from plusone.graph.skipgraph import SkipGraph, find_skips
+from plusone.probe.backward import Backward
+from plusone.probe.edges import EdgeFinder
+from plusone.probe.gradient import GradientProfile, gradient_profile
+from plusone.probe.measure import profile_evidence
+from plusone.probe.moments import mean_square
+from plusone.probe.profile import Profile
+from plusone.probe.signal import SignalObserver
+from plusone.records import Evidence, NotMeasured, ScanConfig
+from plusone.target.subject import Subject
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """What a forward and a backward gave.
+
+    `squares` are the mean squares of the outputs, sample by sample; `loss` says in words where
+    the gradient began.
+    """
+
+    profile: Profile
+    graph: SkipGraph
+    evidence: Evidence
+    squares: tuple[torch.Tensor, ...]
+    loss: str
+    not_measured: tuple[NotMeasured, ...]
+
+
+def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progress) -> Passes:
+    """The profile and its evidence; the model's contents and random state are as before.
+
+    A model whose backward cannot be run gives its signal alone, with the reason.
+    """
+    batch = batch_size(subject.args, subject.kwargs)
+    observer = SignalObserver(batch)
+    with collector_paused():
+        recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
+        graph = find_skips(recording.trace)
+    profile = Profile(trace=recording.trace, graph=graph, signal=observer, gradient=None)
+    tell("one backward", 0.1)
+    loss = _loss_name(subject, recording)
+    squares = tuple(mean_square(t, batch) for t in recording.outputs)
+    gaps: list[NotMeasured] = []
+    if recording.is_walked:
+        why = "the model does not run under a dispatch mode; its graph was read off autograd's"
+        gaps.append(NotMeasured(what="signal and ratios at the joins", why=why))
+    try:
+        profile = replace(profile, gradient=_gradient(subject, config, recording, graph))
+        if _head_is_shut(profile):
+            del recording
+            profile = replace(profile, gradient=_below_head(subject, config, box, graph))
+            loss = "random cotangents of unit variance at the last block: the head passes none"
+    except PlusoneError as error:
+        gaps.append(NotMeasured(what="gradient and Jacobian spectra", why=str(error)))
+    except RuntimeError as error:
+        why = f"the backward raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        gaps.append(NotMeasured(what="gradient and Jacobian spectra", why=why))
+    box.restore_contents()
+    box.restore_random_state()
+    return Passes(
+        profile=profile,
+        graph=graph,
+        evidence=profile_evidence(profile),
+        squares=squares,
+        loss=loss,
+        not_measured=tuple(gaps),
+    )
+
+
+def _gradient(
+    subject: Subject, config: ScanConfig, recording: Recording, graph: SkipGraph
+) -> GradientProfile:
+    backward = Backward(recording, subject.model, targets=subject.targets, loss_fn=subject.loss_fn)
+    generator = torch.Generator().manual_seed(config.seed)
+    return gradient_profile(
+        EdgeFinder(recording, backward.roots),
+        _borders(graph),
+        recording.trace.batch,
+        lambda: backward.run(repeats=config.repeats, generator=generator),
+    )
+
+
+def _borders(graph: SkipGraph) -> list[ValueRef]:
+    return [value for block in graph.blocks for value in (block.entry, block.output)]
+
+
+def _head_is_shut(profile: Profile) -> bool:
+    """Whether the gradient at the last block is exactly zero: a head that starts at zero."""
+    if profile.gradient is None or profile.graph.last is None:
+        return False
+    arriving = profile.gradient.at.get(profile.graph.last)
+    return arriving is not None and float(arriving.abs().sum()) == 0.0
+
+
+def _below_head(
+    subject: Subject, config: ScanConfig, box: Sandbox, graph: SkipGraph
+) -> GradientProfile | None:
+    """The gradient from a random cotangent at the last block, on a fresh forward."""
+    box.restore_contents()
+    torch.manual_seed(config.seed)
+    recording = record(subject.model, subject.args, subject.kwargs, box=box)
+    backward = Backward(recording, subject.model, targets=None, loss_fn=None)
+    finder = EdgeFinder(recording, recording.outputs)
+    start = finder.edge(graph.last) if graph.last is not None else None
+    if start is None:
+        return None
+    generator = torch.Generator().manual_seed(config.seed)
+    return gradient_profile(
+        finder,
+        _borders(graph),
+        recording.trace.batch,
+        lambda: backward.run_from(start, generator=generator),
+    )
+
+
+def plain_seconds(subject: Subject, box: Sandbox, config: ScanConfig) -> float:
+    """Seconds of one forward and backward with weight gradients, without any recording."""
+    model = subject.model
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    args, kwargs = map_tensors(lambda t: t.detach().clone(), (subject.args, subject.kwargs))
+    torch.manual_seed(config.seed)
+    start = time.perf_counter()
+    Backward.plain(model, args, kwargs, parameters)
+    seconds = time.perf_counter() - start
+    box.restore_contents()
+    box.restore_random_state()
+    return seconds
+
+
+def _loss_name(subject: Subject, recording: Recording) -> str:
+    if subject.loss_fn is not None:
+        return getattr(subject.loss_fn, "__name__", type(subject.loss_fn).__name__)
+    if recording.loss is not None:
+        return "the model's own loss"
+    return "random cotangents of unit variance on every output"
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without the cyclic garbage collector, which walks all of a growing trace again and again."""
+    was_running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_running:
+            gc.enable()

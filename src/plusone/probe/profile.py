@@ -1,0 +1,59 @@
+"""The raw profile: what was read in one forward and its backward, and where to find it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from plusone.capture.trace import Trace, ValueRef
+from plusone.graph.skipgraph import Block, SkipGraph
+from plusone.probe.gradient import GradientProfile
+from plusone.probe.moments import Moments
+from plusone.probe.signal import SignalObserver
+from plusone.records import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The raw profile: what the observer read, and the gradients (None where none was made)."""
+
+    trace: Trace
+    graph: SkipGraph
+    signal: SignalObserver
+    gradient: GradientProfile | None
+
+
+def reading_at(profile: Profile, block: Block) -> Moments | None:
+    """The moments of the block's output, or of the last thing read inside it."""
+    return profile.signal.at(block.output, block.entry[0])
+
+
+def reading_of(profile: Profile, block: Block) -> int:
+    """The operation whose result was read for the block: the last one read that is inside it."""
+    read = profile.signal.results
+    return next(n for n in range(block.output[0], block.entry[0], -1) if n in read)
+
+
+def per_sample(trace: Trace, value: ValueRef) -> int:
+    """Elements per sample, also where samples and positions share the leading dimension."""
+    shape = trace.ops[value[0]].shapes[max(value[1], 0)]
+    batch = trace.batch
+    is_batch = batch is not None and bool(shape) and shape[0] % batch == 0
+    return max(math.prod(shape) // batch if batch and is_batch else math.prod(shape), 1)
+
+
+def length(block: Block) -> int:
+    """How many operations ran from the block's entry to its output."""
+    return block.operations[1] - block.operations[0]
+
+
+def rms(square: torch.Tensor) -> Value:
+    """The root of the mean of per-sample mean squares, with the standard error by propagation."""
+    mean = float(square.mean())
+    root = math.sqrt(mean) if mean >= 0 else math.nan
+    n = square.numel()
+    if n < 2 or not math.isfinite(mean) or root == 0.0:
+        return Value.of(root)
+    return Value.of(root, stderr=float(square.std()) / math.sqrt(n) / (2 * root))
