@@ -123,7 +123,9 @@ def test_spectra_are_those_of_the_net_with_the_statistics_held_fixed(*, training
     branch.eval()
     exact = singular_values(dense_jacobian(lambda z: z + branch(z), x[:3]))[:, 0].mean()
     assert float(report.blocks[0].jacobian.spectral_norm) == pytest.approx(float(exact))
-    assert "per sample" in report.provenance.spectra
+    held = "statistics of batch norms held fixed"
+    assert "per sample, on 3 of 5 samples" in report.provenance.spectra
+    assert (held in report.provenance.spectra) == training
 
 
 def test_the_statistics_are_noted_in_training_mode_alone() -> None:

@@ -54,8 +54,12 @@ def test_pooling_weighs_the_rules_alike_and_sorts() -> None:
     assert nodes.tolist() == [1.0, 2.0, 3.0]
     assert weights.tolist() == [0.25, 0.5, 0.25]
     assert spread([equal([1.0])], equal([1.0])) == 0.0
-    two = [equal([1.0]), equal([3.0])]
-    assert spread(two, pool(two)) == pytest.approx(1.0)
+    for values in ([1.0, 3.0], [1.0, 3.0, 8.0], [0.0, 2.0, 2.0, 4.0]):
+        rules = [equal([value]) for value in values]
+        # A point is as far from the pooled rule as from its points on average.
+        distances = [sum(abs(a - b) for b in values) / len(values) for a in values]
+        expected = sum(distances) / len(values) / math.sqrt(len(values) - 1)
+        assert spread(rules, pool(rules)) == pytest.approx(expected)
 
 
 @given(numbers)

@@ -62,6 +62,34 @@ def test_values_keep_their_order_where_attention_takes_other_operations() -> Non
         assert blocks == adds[-3:]
 
 
+def test_a_product_behind_attention_is_found_among_those_inside_its_plain_form() -> None:
+    """Plain attention multiplies by scales of its own, in the same call and the same shape."""
+    layers: list[nn.Module] = [linear(6, 18) for _ in range(3)]
+    gains = torch.tensor([0.5, 0.25, 2.0], dtype=torch.float64)
+
+    def forward(x: Tensor) -> Tensor:
+        for layer, gain in zip(layers, gains, strict=True):
+            q, k, v = layer(x).unflatten(-1, (3, 6)).unbind(-2)
+            x = x + gain * F.scaled_dot_product_attention(q, k, v)
+        return x
+
+    model = Function(forward, *layers)
+    x = torch.randn(3, 1, 4, 6, dtype=torch.float64)
+    with observed(model, x) as seen:
+        with sdpa_kernel(SDPBackend.MATH):
+            second = record(model, (x,), {}, box=seen.box)
+        names = [[op.name for op in t.ops] for t in (seen.recording.trace, second.trace)]
+        assert names[0].count("mul") < names[1].count("mul")
+        match = TraceMatch(seen.recording.trace, second.trace)
+        for block in seen.graph.blocks:
+            twin = match.twin(block.branches[0])
+            assert twin is not None
+            # The branch is what the sum behind it reads.
+            join = match.twin(block.output)
+            assert join is not None
+            assert twin in second.trace.ops[join[0]].parents
+
+
 def test_a_frozen_norm_is_found_at_the_end_of_its_call() -> None:
     norms = [nn.BatchNorm1d(6).double() for _ in range(2)]
     model = Function(lambda x: norms[1](torch.tanh(norms[0](x))), *norms)

@@ -56,14 +56,24 @@ def test_a_plain_block_is_read_behind_its_activation(name: str) -> None:
         assert [read(seen, k) for k in range(5)] == pytest.approx(exact, rel=1e-12)
 
 
-def test_what_was_overwritten_before_the_next_layer_is_read_at_its_layer() -> None:
+def overwrite_a_part(y: Tensor) -> None:
+    y.data[:, :3] = 0.0
+
+
+def overwrite_all(y: Tensor) -> None:
+    y.detach().zero_()
+
+
+@pytest.mark.parametrize("overwrite", [overwrite_a_part, overwrite_all])
+def test_what_was_overwritten_before_the_next_layer_is_read_at_its_layer(
+    overwrite: Callable[[Tensor], None],
+) -> None:
     first, second = linear(WIDTH), linear(WIDTH)
     x = torch.randn(4, WIDTH, dtype=torch.float64)
 
     def forward(x: Tensor) -> Tensor:
         y = torch.tanh(first(x))
-        with torch.no_grad():
-            y.data[:, :3] = 0.0
+        overwrite(y)
         return second(y)
 
     with observed(Function(forward, first, second), x) as seen:

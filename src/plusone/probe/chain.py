@@ -29,6 +29,12 @@ def ritz_largest(bonds: Bonds) -> float:
     return _largest(bonds, (0.0, 0.0), low=max(bonds))
 
 
+def exact_largest(bonds: Bonds) -> float:
+    """The largest singular value of a chain that has ended, to rounding. O(m^3)."""
+    off = np.asarray(bonds, dtype=np.float64)
+    return float(np.linalg.eigvalsh(np.diag(off, -1))[-1])
+
+
 def residual(bonds: Bonds) -> float:
     """A bound on the distance from the last Ritz value but one to A's nearest singular value.
 

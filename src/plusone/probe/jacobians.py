@@ -109,7 +109,7 @@ def measure_spectra(
         blocks=blocks,
         end_to_end=None if isinstance(whole, Unmeasured) else whole,
         gains=_gains(graph, blocks),
-        method=_method(line, request.trace),
+        method=_method(line, request),
         not_measured=tuple(gaps),
     )
 
@@ -196,12 +196,15 @@ def _frobenius(spectrum: JacobianSpectrum | Unmeasured | None) -> float | None:
     return value if value == value and value not in (float("inf"),) else None
 
 
-def _method(line: Linearisation, trace: Trace) -> str:
-    total = trace.batch
+def _method(line: Linearisation, request: SpectraRequest) -> str:
+    total = request.trace.batch
     if line.batch is None:
-        return "Golub-Kahan, exact products; the whole batch as one vector (samples are coupled)"
-    of = f" of {total}" if total is not None and total > line.samples else ""
-    return f"Golub-Kahan, exact products; per sample, on {line.samples}{of} samples"
+        how = "the whole batch as one vector (samples are coupled)"
+    else:
+        of = f" of {total}" if total is not None and total > line.samples else ""
+        how = f"per sample, on {line.samples}{of} samples"
+    held = ", statistics of batch norms held fixed" if request.statistics else ""
+    return f"Golub-Kahan, exact products; {how}{held}"
 
 
 def with_spectra(evidence: Evidence, spectra: Spectra) -> Evidence:

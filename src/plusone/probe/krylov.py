@@ -6,6 +6,7 @@ import math
 
 from plusone.probe.chain import (
     Bonds,
+    exact_largest,
     extrapolated_largest,
     probable_upper_bound,
     residual,
@@ -80,7 +81,7 @@ def _norm(recurrence: Bidiagonalisation, sample: int) -> float:
     if recurrence.is_lost[sample]:
         return math.nan
     bonds = recurrence.bonds[sample]
-    return (ritz_largest if recurrence.is_exhausted[sample] else extrapolated_largest)(bonds)
+    return (exact_largest if recurrence.is_exhausted[sample] else extrapolated_largest)(bonds)
 
 
 def _norm_error(recurrence: Bidiagonalisation, sample: int, values: list[float]) -> float:

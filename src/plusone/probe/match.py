@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
+from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from plusone.capture.trace import Trace, ValueRef
 
-_Key = tuple[str, int, str]
+
+class _Call(NamedTuple):
+    path: str
+    turn: int
+
+
+# Aligning two long lists of operations takes time in the product of their lengths.
+_MAX_ALIGNED = 2000
 
 
 class TraceMatch:
     """Finds a value of one trace in another: same module call, same operation, same turn.
 
     Where a module call runs that operation another number of times (attention in its plain
-    form), the turn is counted from the end. The result of a frozen batch norm is the last
-    operation of its call.
+    form), the operations of the call are aligned: the longest stretches that agree in name and
+    shape go together. The result of a frozen batch norm is the last operation of its call.
     """
 
     def __init__(self, first: Trace, second: Trace) -> None:
         self._first, self._second = first, second
-        self._turns_first = _turns(first)
-        self._turns_second = _turns(second)
-        self._last_in_call: dict[tuple[str, int], int] = {}
-        for number, op in enumerate(second.ops):
-            call = second.calls[op.call]
-            if any(op.is_float):
-                self._last_in_call[call.path, call.turn] = number
+        self._mine, self._theirs = _by_call(first), _by_call(second)
+        self._names_first, self._names_second = _by_name(first), _by_name(second)
+        self._aligned: dict[_Call, dict[int, int]] = {}
 
     def twin(self, value: ValueRef) -> ValueRef | None:
         """The value in the second trace that `value` of the first became, or None."""
@@ -35,31 +41,61 @@ class TraceMatch:
             turn = self._first.inputs.index(number)
             inputs = self._second.inputs
             return (inputs[turn], out) if turn < len(inputs) else None
-        key = _key(self._first, number)
-        mine, theirs = self._turns_first[key], self._turns_second.get(key, [])
-        position = mine.index(number)
+        call = _call_of(self._first, number)
+        mine = self._names_first[call, op.name]
+        theirs = self._names_second.get((call, op.name), [])
+        found: int | None
         if len(mine) == len(theirs):
-            found: int | None = theirs[position]
-        elif len(mine) - position <= len(theirs):
-            found = theirs[position - len(mine)]
+            found = theirs[bisect_left(mine, number)]
+        elif "batch_norm" in op.name and not theirs:
+            found = self._last_float(call)
         else:
-            found = self._last_in_call.get((key[0], key[1])) if "batch_norm" in op.name else None
+            found = self._alignment(call).get(number)
         if found is None or not _same_form(op.shapes, self._second.ops[found].shapes, out):
             return None
         return found, out
 
+    def _last_float(self, call: _Call) -> int | None:
+        floats = (n for n in self._theirs.get(call, []) if any(self._second.ops[n].is_float))
+        return max(floats, default=None)
 
-def _key(trace: Trace, number: int) -> _Key:
-    op = trace.ops[number]
-    call = trace.calls[op.call]
-    return call.path, call.turn, op.name
+    def _alignment(self, call: _Call) -> dict[int, int]:
+        if call not in self._aligned:
+            mine, theirs = self._mine[call], self._theirs.get(call, [])
+            found: dict[int, int] = {}
+            if max(len(mine), len(theirs)) <= _MAX_ALIGNED:
+                a = [_form(self._first, n) for n in mine]
+                b = [_form(self._second, n) for n in theirs]
+                for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
+                    own = mine[block.a : block.a + block.size]
+                    found.update(zip(own, theirs[block.b :], strict=False))
+            self._aligned[call] = found
+        return self._aligned[call]
 
 
-def _turns(trace: Trace) -> dict[_Key, list[int]]:
-    turns: dict[_Key, list[int]] = defaultdict(list)
+def _call_of(trace: Trace, number: int) -> _Call:
+    call = trace.calls[trace.ops[number].call]
+    return _Call(call.path, call.turn)
+
+
+def _by_call(trace: Trace) -> dict[_Call, list[int]]:
+    calls: dict[_Call, list[int]] = defaultdict(list)
     for number in range(len(trace.ops)):
-        turns[_key(trace, number)].append(number)
-    return dict(turns)
+        calls[_call_of(trace, number)].append(number)
+    return dict(calls)
+
+
+def _by_name(trace: Trace) -> dict[tuple[_Call, str], list[int]]:
+    names: dict[tuple[_Call, str], list[int]] = defaultdict(list)
+    for number, op in enumerate(trace.ops):
+        names[_call_of(trace, number), op.name].append(number)
+    return dict(names)
+
+
+def _form(trace: Trace, number: int) -> tuple[object, ...]:
+    """Name and shapes without the leading dimension, which counts samples."""
+    op = trace.ops[number]
+    return (op.name, *(shape[1:] for shape in op.shapes))
 
 
 def _same_form(

@@ -250,6 +250,21 @@ def test_a_block_that_cannot_be_differentiated_twice_says_so_and_keeps_its_frobe
             assert abs(result.frobenius_rms.value - exact) <= 4 * result.frobenius_rms.error
 
 
+@pytest.mark.parametrize("outputs", [20, 60])
+def test_the_frobenius_norm_by_the_transpose_counts_inputs(outputs: int) -> None:
+    A = torch.randn(outputs, 30, dtype=torch.float64)
+    x = torch.randn(64, 30, dtype=torch.float64).requires_grad_() * 1
+    f = Hidden.apply(x @ A.T)
+    places = BlockPlaces(source=Place.of(x), branch=Place.of(f), output=Place.of(2 * f), batch=64)
+    found = block_spectra(places, generator=torch.Generator().manual_seed(0))
+    for result, factor in ((found.branch, 2.0), (found.block, 4.0)):
+        assert isinstance(result, Unmeasured)
+        assert result.frobenius_rms is not None
+        exact = factor * float(torch.linalg.matrix_norm(A)) / math.sqrt(30)
+        assert abs(result.frobenius_rms.value - exact) <= 4 * result.frobenius_rms.error
+        assert result.frobenius_rms.error <= 0.1 * exact
+
+
 def test_flash_attention_gives_the_reason_that_torch_gives() -> None:
     q = torch.randn(1, 2, 8, 8).requires_grad_() * 1
     f = nn.functional.scaled_dot_product_attention(q, q, q)

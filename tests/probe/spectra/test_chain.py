@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plusone.probe.chain import (
+    exact_largest,
     extrapolated_largest,
     probable_upper_bound,
     quadrature,
@@ -30,6 +31,11 @@ def dense(values: list[float]) -> float:
 @given(bonds)
 def test_the_ritz_value_is_the_top_eigenvalue_of_the_chain(values: list[float]) -> None:
     assert ritz_largest(values) == pytest.approx(dense(values), rel=2e-5)
+
+
+@given(bonds)
+def test_the_exact_value_is_that_eigenvalue_to_rounding(values: list[float]) -> None:
+    assert exact_largest(values) == pytest.approx(dense(values), rel=1e-12)
 
 
 @given(bonds)

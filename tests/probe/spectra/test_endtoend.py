@@ -102,6 +102,21 @@ def test_few_inputs_or_outputs_are_decomposed_exactly(inputs: int, outputs: int)
     assert found.min.value == pytest.approx(float(exact[:, -1].mean()))
     median = np.median(exact.numpy(), axis=1).mean()
     assert found.median.value == pytest.approx(median)
+    assert sum(found.weights) == pytest.approx(1.0)
+    assert len(found.nodes) == 4 * 10
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_scaling_the_net_scales_the_values_and_no_relative_error(samples: int) -> None:
+    weights = chain(4, 64)
+    x = torch.randn(samples, 64, dtype=torch.float64)
+    weights = [w.double() for w in weights]
+    one, many = (density(lambda z, c=c: c * net(weights, z), x) for c in (1.0, 1e3))
+    assert many.distance_error == pytest.approx(one.distance_error)
+    assert many.num_products == one.num_products
+    for name in ("min", "median", "max"):
+        a, b = getattr(one, name), getattr(many, name)
+        assert (b.value, b.error) == pytest.approx((1e3 * a.value, 1e3 * a.error))
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(150, 40), (40, 150)])
