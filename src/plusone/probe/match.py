@@ -23,8 +23,8 @@ class TraceMatch:
     """Finds a value of one trace in another: same module call, same operation, same turn.
 
     Where a module call runs that operation another number of times (attention in its plain
-    form), the operations of the call are aligned: the longest stretches that agree in name and
-    shape go together. The result of a frozen batch norm is the last operation of its call.
+    form), the operations of the call are aligned: the longest stretches of equal names go
+    together. The result of a frozen batch norm is the last operation of its call.
     """
 
     def __init__(self, first: Trace, second: Trace) -> None:
@@ -64,8 +64,8 @@ class TraceMatch:
             mine, theirs = self._mine[call], self._theirs.get(call, [])
             found: dict[int, int] = {}
             if max(len(mine), len(theirs)) <= _MAX_ALIGNED:
-                a = [_form(self._first, n) for n in mine]
-                b = [_form(self._second, n) for n in theirs]
+                a = [self._first.ops[n].name for n in mine]
+                b = [self._second.ops[n].name for n in theirs]
                 for block in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
                     own = mine[block.a : block.a + block.size]
                     found.update(zip(own, theirs[block.b :], strict=False))
@@ -90,12 +90,6 @@ def _by_name(trace: Trace) -> dict[tuple[_Call, str], list[int]]:
     for number, op in enumerate(trace.ops):
         names[_call_of(trace, number), op.name].append(number)
     return dict(names)
-
-
-def _form(trace: Trace, number: int) -> tuple[object, ...]:
-    """Name and shapes without the leading dimension, which counts samples."""
-    op = trace.ops[number]
-    return (op.name, *(shape[1:] for shape in op.shapes))
 
 
 def _same_form(

@@ -117,6 +117,9 @@ def test_no_stable_rank_is_below_one_and_no_norm_below_what_was_seen(rank: int) 
         generator = torch.Generator().manual_seed(seed)
         branch = spectrum(block_spectra(linear_block(A, batch=1), generator=generator).branch)
         assert branch.stable_rank.value >= 1.0
+        if rank <= 2:  # the chain ends, and all that it can see is known
+            assert branch.spectral_norm.value == pytest.approx(1.0, rel=1e-9)
+            assert branch.spectral_norm.error == 0.0
         low += branch.frobenius_rms.value < 0.9 * exact
     assert low <= (0 if rank == 1 else 10)
 
