@@ -84,6 +84,9 @@ def resnet50() -> Call:
 
 def gpt2() -> Call:
     """Hugging Face's GPT-2 small (12 layers, width 768), batch 4 of 64 tokens."""
+    from plusone.target.torchvision import make_importable
+
+    make_importable()
     from transformers import GPT2Config, GPT2LMHeadModel
 
     model = GPT2LMHeadModel(GPT2Config(vocab_size=5000, bos_token_id=1, eos_token_id=1))

@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from plusone.capture.factors import SUM_FACTORS
 from plusone.capture.trace import Call, Op, ValueRef
+from plusone.target.members import modules_of, parameters_of
 
 
 class Observer(Protocol):
@@ -102,7 +103,7 @@ class Recorder(TorchDispatchMode):
         self._stack = [0]
         self._counts: dict[str, int] = {}
         self._paths: dict[int, str] = {}
-        for path, module in model.named_modules():
+        for path, module in modules_of(model):
             self._paths.setdefault(id(module), path)
         self._root = id(model)
         self._storages: dict[int, _Place] = {}
@@ -110,7 +111,7 @@ class Recorder(TorchDispatchMode):
         self._schemas: dict[Any, _Schema] = {}
         self._before_write = before_write
         self._observe = observe
-        for name, parameter in model.named_parameters():
+        for name, parameter in parameters_of(model):
             self._params[self._cdata(parameter)] = len(self.parameters)
             self.parameters.append(name)
 

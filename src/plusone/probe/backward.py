@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from plusone.capture.eager import Recording
 from plusone.errors import InputError
 from plusone.probe.gradient import random_cotangents
+from plusone.target.members import parameters_of
 from plusone.target.subject import LossFn
 
 
@@ -40,7 +41,7 @@ class Backward:
         )
         if not self.roots:
             raise InputError(_no_gradient(recording))
-        names = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        names = [(n, p) for n, p in parameters_of(model) if p.requires_grad]
         self._names = [n for n, _ in names]
         # Gradients must flow through the whole net, also where all parameters are frozen.
         self._targets = [p for _, p in names] + [t for t in recording.leaves if t.requires_grad]

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from plusone.capture.trace import Trace
+from plusone.target.members import modules_of
 
 Statistics = dict[tuple[str, int], tuple[torch.Tensor, torch.Tensor]]
 
@@ -48,7 +49,7 @@ def use_batch_where_fresh(model: nn.Module) -> int:
     A mean of 0 and a variance of 1 are placeholders: with them the net has no normalisation at
     all, and signal and gradient drift as they never do in training, nor after it.
     """
-    fresh = [m for m in model.modules() if isinstance(m, _BatchNorm) and _is_fresh(m)]
+    fresh = [m for _, m in modules_of(model) if isinstance(m, _BatchNorm) and _is_fresh(m)]
     for module in fresh:
         module.training = True
     return len(fresh)
@@ -70,7 +71,7 @@ def freeze_batch_norms(model: nn.Module, statistics: Statistics) -> None:
     (with an activation inside, say) is set to evaluation mode with the batch's statistics as its
     running ones. The caller's sandbox puts everything back.
     """
-    for path, module in model.named_modules():
+    for path, module in modules_of(model):
         if not isinstance(module, _BatchNorm):
             continue
         uses_batch = module.training or module.running_mean is None

@@ -24,6 +24,7 @@ from plusone.probe.moments import mean_square
 from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
 from plusone.records import Evidence, NotMeasured, ScanConfig
+from plusone.target.members import parameters_of
 from plusone.target.subject import Subject
 
 Progress = Callable[[str, float], None]
@@ -135,7 +136,7 @@ def _below_head(
 def plain_seconds(subject: Subject, box: Sandbox, config: ScanConfig) -> float:
     """Seconds of one forward and backward with weight gradients, without any recording."""
     model = subject.model
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = [p for _, p in parameters_of(model) if p.requires_grad]
     args, kwargs = map_tensors(lambda t: t.detach().clone(), (subject.args, subject.kwargs))
     torch.manual_seed(config.seed)
     start = time.perf_counter()

@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 
 from plusone.errors import InputError
 from plusone.target.call import Call
+from plusone.target.members import parameters_of
 
 
 def check_fit(model: nn.Module, call: Call, *, label: str) -> None:
@@ -45,7 +46,7 @@ def _names(signature: inspect.Signature) -> str:
 
 def check_tensors(model: nn.Module, call: Call) -> None:
     """Raises on an input that is empty, holds NaN, or lies on another device than the model."""
-    devices = {tensor.device for tensor in model.parameters()}
+    devices = {tensor.device for _, tensor in parameters_of(model)}
     for name, tensor in named_tensors(call):
         shape = tuple(tensor.shape)
         if tensor.numel() == 0:

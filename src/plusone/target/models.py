@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from plusone.errors import TargetError
+from plusone.target.members import buffers_of, modules_of, parameters_of
 from plusone.target.suggest import a
 
 
@@ -68,7 +69,7 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 def _refuse_compiled_parts(model: nn.Module, place: str) -> None:
-    for path, module in model.named_modules():
+    for path, module in modules_of(model):
         is_compiled = getattr(module, "_compiled_call_impl", None) is not None
         if is_compiled or isinstance(getattr(module, "_orig_mod", None), nn.Module):
             part = f"module '{path}' of {place}" if path else place
@@ -79,7 +80,7 @@ def _refuse_compiled_parts(model: nn.Module, place: str) -> None:
 
 
 def _refuse_uninitialised(model: nn.Module, place: str) -> None:
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+    for name, tensor in (*parameters_of(model), *buffers_of(model)):
         if nn.parameter.is_lazy(tensor):
             raise TargetError(
                 f"'{name}' of {place} has no shape yet (a lazy module): run the model once on a "
