@@ -21,7 +21,7 @@ class EdgeFinder:
     """
 
     def __init__(self, recording: Recording, roots: Iterable[torch.Tensor]) -> None:
-        trace = self._trace = recording.trace
+        trace = self.trace = recording.trace
         self._inputs = recording.input_edges
         self._nodes: dict[int, Node] = {}
         self._owner = {e.node._sequence_nr(): n for n, e in self._inputs.items()}
@@ -35,7 +35,7 @@ class EdgeFinder:
         number, out = value
         if number in self._inputs:
             return self._inputs[number]
-        op = self._trace.ops[number]
+        op = self.trace.ops[number]
         node = self._nodes.get(op.sequence)
         if node is None or out < 0 or self._owner.get(op.sequence) != number:
             return None

@@ -21,6 +21,7 @@ from plusone.probe.distribution import (
     spread,
     wasserstein,
 )
+from plusone.probe.fronts import Front
 from plusone.probe.golub_kahan import Bidiagonalisation, random_start
 from plusone.probe.operator import JacobianOperator, NotMeasurable, Place
 from plusone.probe.operator_algebra import Operator, Transposed
@@ -87,6 +88,7 @@ def end_to_end_density(
     batch: int | None,
     generator: torch.Generator,
     config: DensityConfig | None = None,
+    fronts: Sequence[tuple[Place, Front]] = (),
 ) -> SingularDensity | Unmeasured:
     """The singular values of the Jacobian of `target` with respect to `source`.
 
@@ -97,7 +99,7 @@ def end_to_end_density(
 
     Reference: Ubaru, Chen and Saad (2017), sec. 3; tail: Haydock, Heine and Kelly (1972).
     """
-    with JacobianOperator(source, target=target, batch=batch) as operator:
+    with JacobianOperator(source, target=target, batch=batch, fronts=fronts) as operator:
         return density_of(operator, generator=generator, config=config or DensityConfig())
 
 

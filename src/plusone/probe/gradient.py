@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.autograd.graph import GradientEdge
 
 from plusone.capture.trace import ValueRef
 from plusone.probe.edges import EdgeFinder
+from plusone.probe.fronts import Front, chain_from, fronts_of
 from plusone.probe.moments import mean_square
 
 
@@ -45,37 +45,60 @@ def gradient_profile(
 ) -> GradientProfile:
     """The profile over one or more calls of `backward`, which returns parameter gradients.
 
-    Hooks on autograd's nodes read the gradient that arrives at each value while it is there.
+    Hooks on autograd's nodes read the gradient that arrives at each value while it is there. That
+    of a concatenation which is made anew further on counts there too (see `fronts`).
     """
-    collected: dict[ValueRef, list[torch.Tensor]] = {}
+    wanted = list(dict.fromkeys(values))
+    fronts = fronts_of(finder.trace)
+    chains = {front.next: None for v in wanted for front in chain_from(v, fronts)}
+    readers = {}
     handles = []
-    for value in dict.fromkeys(values):
+    for value in dict.fromkeys((*wanted, *chains)):
         edge = finder.edge(value)
         if edge is not None:
-            collected[value] = []
-            handles.append(_watch(edge, batch, collected[value]))
+            readers[value] = _Reader(batch, edge.output_nr)
+            handles.append(edge.node.register_prehook(readers[value]))
+    for value, reader in readers.items():
+        front = fronts.get(value)
+        if front is not None and front.next in readers:
+            reader.front, reader.above = front, readers[front.next]
+            readers[front.next].is_kept = True
     try:
         gradients = backward()
     finally:
         for handle in handles:
             handle.remove()
     return GradientProfile(
-        at={value: torch.cat(rows) for value, rows in collected.items() if rows},
+        at={v: torch.cat(readers[v].rows) for v in wanted if v in readers and readers[v].rows},
         parameters={name: _square(g) for name, g in gradients.items()},
     )
 
 
-def _watch(
-    edge: GradientEdge, batch: int | None, rows: list[torch.Tensor]
-) -> torch.utils.hooks.RemovableHandle:
-    out = edge.output_nr
+class _Reader:
+    """Reads the gradient at one value; keeps it as long as the value at its front needs it."""
 
-    def read(gradients: Sequence[torch.Tensor | None]) -> None:
-        gradient = gradients[out]
-        if gradient is not None:
-            rows.append(mean_square(gradient, batch))
+    def __init__(self, batch: int | None, output: int) -> None:
+        self.rows: list[torch.Tensor] = []
+        self.front: Front | None = None
+        self.above: _Reader | None = None
+        self.is_kept = False
+        self.gradient: torch.Tensor | None = None
+        self._batch = batch
+        self._output = output
 
-    return edge.node.register_prehook(read)
+    def __call__(self, gradients: Sequence[torch.Tensor | None]) -> None:
+        """Called by autograd with the gradients that arrive at the node."""
+        gradient = gradients[self._output]
+        if gradient is None:
+            return
+        if self.above is not None and self.above.gradient is not None:
+            assert self.front is not None
+            size = gradient.shape[self.front.axis]
+            gradient = gradient + self.front.of(self.above.gradient, size)
+            self.above.gradient = None
+        if self.is_kept:
+            self.gradient = gradient
+        self.rows.append(mean_square(gradient, self._batch))
 
 
 def _square(gradient: torch.Tensor | None) -> float | None:

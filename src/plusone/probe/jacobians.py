@@ -16,6 +16,7 @@ from plusone.graph.skipgraph import SkipGraph
 from plusone.probe.batchnorm import Statistics
 from plusone.probe.block_spectra import BlockSpectra, Unmeasured, block_spectra
 from plusone.probe.endtoend import DensityConfig, SingularDensity, end_to_end_density
+from plusone.probe.fronts import chain_from, fronts_of
 from plusone.probe.joins import places_of
 from plusone.probe.linearise import Linearisation, linearise
 from plusone.probe.spectrum import Estimate, JacobianSpectrum, SpectrumConfig
@@ -98,7 +99,7 @@ def measure_spectra(
     generator = torch.Generator().manual_seed(config.seed)
     blocks, gaps = measure_blocks(line, graph, generator, config, progress)
     progress("end-to-end Jacobian", 0.8)
-    whole = _end_to_end(line, graph, generator)
+    whole = _end_to_end(line, request, generator)
     if isinstance(whole, Unmeasured):
         gaps.append(NotMeasured(what="end-to-end singular values", why=whole.reason))
     elif whole.unresolved:
@@ -151,8 +152,9 @@ def _gap(why: str, names: list[str]) -> NotMeasured:
 
 
 def _end_to_end(
-    line: Linearisation, graph: SkipGraph, generator: torch.Generator
+    line: Linearisation, request: SpectraRequest, generator: torch.Generator
 ) -> SingularDensity | Unmeasured:
+    graph = request.graph
     assert graph.first is not None
     assert graph.last is not None
     source, target = line.place(graph.first), line.place(graph.last)
@@ -161,8 +163,15 @@ def _end_to_end(
     batch = line.batch
     if batch is not None and (source.shape[:1] != (batch,) or target.shape[:1] != (batch,)):
         batch = None
+    chain = chain_from(graph.first, fronts_of(request.trace))
+    places = [(line.place(front.next), front) for front in chain if front.next <= graph.last]
     return end_to_end_density(
-        source, target=target, batch=batch, generator=generator, config=DensityConfig()
+        source,
+        target=target,
+        batch=batch,
+        generator=generator,
+        config=DensityConfig(),
+        fronts=[(place, front) for place, front in places if place is not None],
     )
 
 

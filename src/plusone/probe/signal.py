@@ -45,7 +45,7 @@ class SignalObserver:
         self._settle()
         for value, operand in zip(values, operands, strict=True):
             if value not in self.squares and _is_signal(operand):
-                self.squares[value] = self._square(value, operand)
+                self.squares[value] = mean_square(operand, self._batch)
 
     def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
         """Read the result of a sum, a concatenation or a layer; keep that of another operation."""
@@ -54,7 +54,7 @@ class SignalObserver:
             return
         if base_name(name) in _OBSERVED:
             self._settle()
-            self.results[number] = moments(outputs[0], self._batch)
+            self._read(number, outputs[0])
         elif self._may_end_a_block(name, outputs[0]):
             # Autograd counts a write once the operation has returned, which is after this.
             version = outputs[0]._version + name.endswith("_")
@@ -72,17 +72,15 @@ class SignalObserver:
                 return self.results[number]
         return None
 
-    def _square(self, value: ValueRef, operand: torch.Tensor) -> torch.Tensor:
-        known = self.results.get(value[0])
-        if known is not None and value[1] == 0 and known.shape == operand.shape:
-            return known.square
-        return mean_square(operand, self._batch)
+    def _read(self, number: int, tensor: torch.Tensor) -> None:
+        self.results[number] = moments(tensor, self._batch)
+        self.squares.setdefault((number, 0), self.results[number].square)
 
     def _settle(self) -> None:
         if self._pending is not None:
             number, tensor, version = self._pending
             if tensor._version == version:
-                self.results[number] = moments(tensor, self._batch)
+                self._read(number, tensor)
         self._pending = None
 
     def _may_end_a_block(self, name: str, tensor: torch.Tensor) -> bool:
