@@ -29,10 +29,11 @@ _NUM_FALLBACK_PROBES = 2
 class BlockPlaces:
     """Where a block sits in a retained autograd graph.
 
-    The residual branch F is `factor` times what `branch` holds (None where there is no branch):
-    the alpha of torch.add, say. `join` says how the output comes from the input x and F(x):
-    "identity" is x + F(x) up to its sign and "concat" is cat(x, F(x)), for which the block's
-    spectrum follows from F's products; "other" is anything else, measured from `output` itself.
+    The residual branch F is `factor` times what `branch` holds, the alpha of torch.add, say.
+    `join` says how the output comes from the input x and F(x): "identity" is x + F(x) up to its
+    sign and "concat" is cat(x, F(x)), for which the block's spectrum follows from F's products;
+    "other" is anything else, measured from `output` itself. `branch` is None where there is none,
+    or several that an identity join adds: then x + F(x) is `factor` times the output.
     `batch` is the size of dimension 0 if it indexes independent samples. `anchor`
     is the model's output (see `JacobianOperator`).
     """
@@ -81,6 +82,8 @@ def block_spectra(
     """
     config = config or SpectrumConfig()
     branch = places.branch
+    if branch is None and places.join == "identity":
+        return _of_whole(places, generator, config)
     if branch is None or places.join == "other":
         own = None if branch is None else _alone(places, branch, generator, config, places.factor)
         return BlockSpectra(branch=own, block=_alone(places, places.output, generator, config))
@@ -133,25 +136,44 @@ def _alone(
             )
 
 
+def _of_whole(
+    places: BlockPlaces, generator: torch.Generator, config: SpectrumConfig
+) -> BlockSpectra:
+    """Of a block with several branches: F = J - I, whose singular values are those of I - J."""
+    with places.operator(places.output) as plain:
+        whole = _times(plain, places.factor)
+        try:
+            block, branch = _with_identity(whole, -1.0, generator, config)
+            return BlockSpectra(branch=branch, block=block)
+        except NotMeasurable as why:
+            known = _left_frobenius(whole, generator, shift=0.0)
+            block_part = Unmeasured(reason=str(why), frobenius_rms=known)
+            return BlockSpectra(branch=Unmeasured(reason=str(why)), block=block_part)
+
+
 def _identity(
     operator: Operator, generator: torch.Generator, config: SpectrumConfig
 ) -> BlockSpectra:
+    branch, block = _with_identity(operator, 1.0, generator, config)
+    return BlockSpectra(branch=branch, block=block)
+
+
+def _with_identity(
+    operator: Operator, sign: float, generator: torch.Generator, config: SpectrumConfig
+) -> tuple[JacobianSpectrum, JacobianSpectrum]:
+    """The spectra of J and of I + sign J, from the same start: their first product is one."""
     if _is_small(operator, config):
         J_BMN = dense_jacobian(operator)
         eye = torch.eye(operator.num_inputs, dtype=J_BMN.dtype, device=J_BMN.device)
-        return BlockSpectra(
-            branch=_exact(dense_samples(J_BMN), operator, config),
-            block=_exact(dense_samples(J_BMN + eye), operator, config),
-        )
+        own, plus = (dense_samples(J) for J in (J_BMN, eye + sign * J_BMN))
+        return _exact(own, operator, config), _exact(plus, operator, config)
     v_BN = random_start(operator, generator=generator)
-    Fv_BN = operator.matvec(v_BN)
-    alone = Bidiagonalisation(operator, start_BN=v_BN, first_product_BM=Fv_BN)
+    Jv_BN = operator.matvec(v_BN)
+    alone = Bidiagonalisation(operator, start_BN=v_BN, first_product_BM=Jv_BN)
     alone.num_products += 1
-    plus = Bidiagonalisation(IdentityPlus(operator), start_BN=v_BN, first_product_BM=v_BN + Fv_BN)
-    return BlockSpectra(
-        branch=golub_kahan_spectrum(alone, config=config),
-        block=golub_kahan_spectrum(plus, config=config),
-    )
+    beside = IdentityPlus(_times(operator, sign))
+    both = Bidiagonalisation(beside, start_BN=v_BN, first_product_BM=v_BN + sign * Jv_BN)
+    return golub_kahan_spectrum(alone, config=config), golub_kahan_spectrum(both, config=config)
 
 
 def _concat(operator: Operator, generator: torch.Generator, config: SpectrumConfig) -> BlockSpectra:

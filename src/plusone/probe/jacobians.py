@@ -125,6 +125,7 @@ def measure_blocks(
     """The spectra of the blocks by number, and the reasons where there are none."""
     found: dict[int, BlockSpectra] = {}
     missing: dict[str, list[str]] = {}
+    without_branch: list[str] = []
     budget = _COMPOSITE_SWEEPS * graph.num_operations
     for k, block in enumerate(graph.blocks):
         progress("Jacobian spectra", 0.3 + 0.5 * k / len(graph.blocks))
@@ -141,14 +142,21 @@ def measure_blocks(
         found[k] = block_spectra(
             places, generator=generator, config=SpectrumConfig(tolerance=config.tolerance)
         )
-        if isinstance(found[k].block, Unmeasured):
-            missing.setdefault(found[k].block.reason, []).append(block.name)  # type: ignore[union-attr]
-    return found, [_gap(why, names) for why, names in missing.items()]
+        whole = found[k].block
+        if isinstance(whole, Unmeasured):
+            missing.setdefault(whole.reason, []).append(block.name)
+        elif found[k].branch is None and block.kind == "residual":
+            without_branch.append(block.name)
+    gaps = [_gap("Jacobian", why, names) for why, names in missing.items()]
+    if without_branch:
+        why = "several branches that do not just add to the input"
+        gaps.append(_gap("branch Jacobian", why, without_branch))
+    return found, gaps
 
 
-def _gap(why: str, names: list[str]) -> NotMeasured:
+def _gap(what: str, why: str, names: list[str]) -> NotMeasured:
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return NotMeasured(what=f"Jacobian of {shown}", why=why)
+    return NotMeasured(what=f"{what} of {shown}", why=why)
 
 
 def _end_to_end(

@@ -11,6 +11,9 @@ from plusone.probe.block_spectra import BlockPlaces
 from plusone.probe.linearise import Linearisation
 from plusone.probe.operator import Place
 
+# Sums of sums are written out up to this many: a block adds few branches to its input.
+_MAX_SUMS = 16
+
 
 def places_of(line: Linearisation, block: Block) -> BlockPlaces | str:
     """The places of a block's input, branch and output, or why there are none."""
@@ -22,39 +25,43 @@ def places_of(line: Linearisation, block: Block) -> BlockPlaces | str:
     for place in (source, output, branch):
         if place is not None and batch is not None and place.shape[:1] != (batch,):
             batch = None
-    if branch is None:
-        return BlockPlaces(source=source, branch=None, output=output, batch=batch)
-    of_skip, of_branch = (factor_in_sum(output, part) for part in (source, branch))
     join: Literal["identity", "concat", "other"] = "other"
+    of_skip, of_branch, factor = None, None, 1.0
     if block.skip_value == block.entry:
-        is_sum = of_skip is not None and abs(of_skip) == 1.0 and of_branch is not None
-        if is_sum and branch.shape == source.shape == output.shape:
-            join = "identity"
-        elif block.skip == "concat":
-            join = "concat"
-    factor = 1.0 if of_branch is None else of_branch
+        of_skip = factor_in_sum(output, source)
+    if branch is not None:
+        of_branch = factor_in_sum(output, branch)
+        factor = 1.0 if of_branch is None else of_branch
+    is_added = of_branch is not None or len(block.branches) > 1
+    if of_skip in (1.0, -1.0) and is_added and source.shape == output.shape:
+        join = "identity"
+        factor /= of_skip
+    elif block.skip == "concat" and branch is not None and block.skip_value == block.entry:
+        join = "concat"
     return BlockPlaces(
-        source=source,
-        branch=branch,
-        output=output,
-        batch=batch,
-        join=join,
-        factor=factor / of_skip if join == "identity" and of_skip is not None else factor,
+        source=source, branch=branch, output=output, batch=batch, join=join, factor=factor
     )
 
 
 def factor_in_sum(total: Place, term: Place) -> float | None:
     """The number c where `total` is the sum of c `term` and something else; None: it is no such.
 
-    Autograd says it: only what it adds in one step counts, so the answer is exact.
+    Autograd says it: only what it adds counts, in one step or in sums of sums, so the answer is
+    exact.
     """
-    node = total.edge.node
-    factors = _factors(node)
-    if factors is None:
-        return None
     place = (term.edge.node, term.edge.output_nr)
-    found = [f for end, f in zip(node.next_functions, factors, strict=False) if end == place]
-    return found[0] if len(found) == 1 else None
+    found = []
+    pending = [(total.edge.node, 1.0)]
+    for _ in range(_MAX_SUMS):
+        if not pending:
+            break
+        node, weight = pending.pop()
+        for end, factor in zip(node.next_functions, _factors(node) or (), strict=False):
+            if end == place:
+                found.append(weight * factor)
+            elif end[0] is not None:
+                pending.append((end[0], weight * factor))
+    return sum(found) if found else None
 
 
 def _factors(node: Node) -> tuple[float, float] | None:

@@ -64,13 +64,10 @@ def _residual_ratio(signal: SignalObserver, block: Block, is_random: bool) -> Va
     """rms(branch) / rms(skip) over the samples; with stochastic depth, over those that kept it."""
     if block.skip_value is None:
         return NOT_MEASURED
-    skip = signal.squares.get(block.skip_value)
+    skip = signal.square(block.skip_value)
     of_skip, *of_branches = (factor**2 for factor in block.factors)
-    terms = [
-        signal.squares[b] * factor
-        for b, factor in zip(block.branches, of_branches, strict=True)
-        if b in signal.squares
-    ]
+    pairs = zip(map(signal.square, block.branches), of_branches, strict=True)
+    terms = [square * factor for square, factor in pairs if square is not None]
     if skip is None or not terms or any(t.shape != skip.shape for t in terms):
         return NOT_MEASURED
     branch, skip = torch.stack(terms).sum(0), skip * of_skip

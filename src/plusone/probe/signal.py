@@ -10,19 +10,20 @@ from plusone.capture.trace import Trace, ValueRef
 from plusone.graph.opkinds import ADD, CONCAT, MIXING, SHAPE_ONLY, base_name
 from plusone.probe.batchnorm import Statistics, StatisticsObserver
 from plusone.probe.moments import Moments, mean_square, moments
+from plusone.probe.readings import Readings
 
 _JOINS = ADD | CONCAT
 _OBSERVED = _JOINS | MIXING
 
 
 class SignalObserver:
-    """Reads sums with their operands, layers, and what stands before the next of them.
+    """Notes sums with their operands, layers, and what stands before the next of them.
 
-    Which of them are the borders of blocks is known only after the forward, and by then tensors
-    are overwritten, so each is read once, at its time. A plain block ends behind its activation:
-    the last result before the next layer or sum is read as well, unless it was overwritten by
-    then. `results` maps an operation to the moments of what it made, `squares` a value that a
-    join read to its mean squares, sample by sample.
+    Which of them are the borders of blocks is known only after the forward. So tensors are noted,
+    and read when they are asked for, or just before something is written into them. A plain
+    block ends behind its activation: the last result before the next layer or sum is noted as
+    well, unless it was overwritten by then. `results` maps an operation to the moments of what
+    it made, `squares` a value that a join read to its mean squares, sample by sample.
     """
 
     def __init__(self, batch: int | None) -> None:
@@ -30,31 +31,38 @@ class SignalObserver:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything that was read."""
-        self.results: dict[int, Moments] = {}
-        self.squares: dict[ValueRef, torch.Tensor] = {}
+        """Forget everything that was noted."""
+        batch = self._batch
+        self.results: Readings[int, Moments] = Readings(lambda t: moments(t, batch))
+        self.squares: Readings[ValueRef, torch.Tensor] = Readings(self._square_of)
         self._norms = StatisticsObserver()
         self._pending: tuple[int, torch.Tensor, int] | None = None
 
     def before(
         self, name: str, values: Sequence[ValueRef], operands: Sequence[torch.Tensor]
     ) -> None:
-        """Read the terms of a sum (or concatenation) that were not read before."""
+        """Note the terms of a sum (or concatenation)."""
         if base_name(name) not in _JOINS:
             return
         self._settle()
         for value, operand in zip(values, operands, strict=True):
             if value not in self.squares and _is_signal(operand):
-                self.squares[value] = mean_square(operand, self._batch)
+                self.squares.note(value, operand)
+
+    def writing(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Read what is about to be written over."""
+        for tensor in tensors:
+            self.results.about_to_change(tensor)
+            self.squares.about_to_change(tensor)
 
     def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
-        """Read the result of a sum, a concatenation or a layer; keep that of another operation."""
+        """Note the result of a sum, a concatenation or a layer; perhaps that of another operation."""
         self._norms.after(number, name, outputs)
         if not _is_signal(outputs[0]):
             return
         if base_name(name) in _OBSERVED:
             self._settle()
-            self._read(number, outputs[0])
+            self.results.note(number, outputs[0])
         elif self._may_end_a_block(name, outputs[0]):
             # Autograd counts a write once the operation has returned, which is after this.
             version = outputs[0]._version + name.endswith("_")
@@ -65,22 +73,33 @@ class SignalObserver:
         return self._norms.by_call(trace)
 
     def at(self, value: ValueRef, start: int) -> Moments | None:
-        """The moments at a value, or of the last thing read before it, after operation `start`."""
+        """The moments at a value, or of the last thing noted before it, after operation `start`."""
         self._settle()
         for number in range(value[0], start, -1):
             if number in self.results:
                 return self.results[number]
         return None
 
-    def _read(self, number: int, tensor: torch.Tensor) -> None:
-        self.results[number] = moments(tensor, self._batch)
-        self.squares.setdefault((number, 0), self.results[number].square)
+    def square(self, value: ValueRef) -> torch.Tensor | None:
+        """The mean squares of a value that a join read, or that was noted itself."""
+        if value not in self.squares and value[1] == 0 and value[0] in self.results:
+            return self.results[value[0]].square
+        return self.squares.get(value)
+
+    def forget(self) -> None:
+        """Let go of the tensors that nobody asked for."""
+        self.results.forget()
+        self.squares.forget()
+        self._pending = None
+
+    def _square_of(self, tensor: torch.Tensor) -> torch.Tensor:
+        return mean_square(tensor, self._batch)
 
     def _settle(self) -> None:
         if self._pending is not None:
             number, tensor, version = self._pending
             if tensor._version == version:
-                self._read(number, tensor)
+                self.results.note(number, tensor)
         self._pending = None
 
     def _may_end_a_block(self, name: str, tensor: torch.Tensor) -> bool:
