@@ -125,7 +125,7 @@ def test_whole_numbers_and_masks_are_no_signal() -> None:
         seen.signal.at((10**6, 0), 10**6 - 1)
         names = {seen.recording.trace.ops[k].name for k in seen.signal.results}
         assert names == {"embedding", "relu"}
-        assert {value[0] for value in seen.signal.squares} == set(seen.signal.results)
+        assert seen.value("add") not in seen.signal.squares
 
 
 def test_batch_norm_statistics_are_those_of_the_batch() -> None:
