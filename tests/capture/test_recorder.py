@@ -225,6 +225,9 @@ class Watcher:
     def before(self, name: str, values: Sequence[ValueRef], operands: Sequence[Tensor]) -> None:
         self.befores.append((name, list(values), [float(t.sum()) for t in operands]))
 
+    def writing(self, tensors: Sequence[Tensor]) -> None:
+        self.written = [float(t.sum()) for t in tensors]
+
     def after(self, number: int, name: str, outputs: Sequence[Tensor]) -> None:
         self.afters.append((number, name, float(outputs[0].sum())))
 

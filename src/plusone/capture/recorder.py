@@ -37,6 +37,9 @@ class Observer(Protocol):
     ) -> None:
         """Called before an operation with the recorded values that it reads."""
 
+    def writing(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Called before an operation with the tensors that it writes into."""
+
     def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
         """Called after operation `number` with what it made."""
 
@@ -153,6 +156,8 @@ class Recorder(TorchDispatchMode):
         if self._observe is not None and len(parents) > 1:
             self._observe.before(schema.name, parents, read)
         written = _written(schema, args, kwargs) if schema.writes else []
+        if written and self._observe is not None:
+            self._observe.writing(written)
         if self._before_write is not None:
             for tensor in written:
                 self._before_write(tensor)

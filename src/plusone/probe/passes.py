@@ -21,7 +21,7 @@ from plusone.probe.edges import EdgeFinder
 from plusone.probe.gradient import GradientProfile, gradient_profile
 from plusone.probe.measure import profile_evidence
 from plusone.probe.moments import mean_square
-from plusone.probe.profile import Profile
+from plusone.probe.profile import Profile, read_borders
 from plusone.probe.signal import SignalObserver
 from plusone.records import Evidence, NotMeasured, ScanConfig
 from plusone.target.members import parameters_of
@@ -57,6 +57,7 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
         recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
         graph = find_skips(recording.trace)
     profile = Profile(trace=recording.trace, graph=graph, signal=observer, gradient=None)
+    read_borders(profile)
     tell("one backward", 0.1)
     loss = _loss_name(subject, recording)
     squares = tuple(mean_square(t, batch) for t in recording.outputs)

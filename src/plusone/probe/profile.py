@@ -25,6 +25,24 @@ class Profile:
     gradient: GradientProfile | None
 
 
+def read_borders(profile: Profile) -> None:
+    """Read the signal where blocks begin, join and end, and let go of all other tensors.
+
+    Where it is not finite, everything is read, so that the first place can be named.
+    """
+    signal, is_finite = profile.signal, True
+    for block in profile.graph.blocks:
+        moments = reading_at(profile, block)
+        is_finite = is_finite and (moments is None or bool(torch.isfinite(moments.square).all()))
+        for value in (block.skip_value, *block.branches):
+            if value is not None:
+                signal.square(value)
+    ends = [signal.at(value, -1) for value in profile.trace.outputs]
+    if not is_finite or not all(m is None or bool(torch.isfinite(m.square).all()) for m in ends):
+        signal.results.values()
+    signal.forget()
+
+
 def reading_at(profile: Profile, block: Block) -> Moments | None:
     """The moments of the block's output, or of the last thing read inside it."""
     return profile.signal.at(block.output, block.entry[0])

@@ -54,10 +54,6 @@ class Readings(Generic[Key, Reading]):
             self._done[key] = self._read(self._waiting.pop(key))
         return self._done[key]
 
-    def get(self, key: Key) -> Reading | None:
-        """The value, or None."""
-        return self[key] if key in self else None
-
     def values(self) -> list[Reading]:
         """All values, in no order."""
         return [self[key] for key in self]

@@ -56,7 +56,7 @@ class SignalObserver:
             self.squares.about_to_change(tensor)
 
     def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
-        """Note the result of a sum, a concatenation or a layer; perhaps that of another operation."""
+        """Note the result of a sum, a concatenation or a layer, perhaps of another operation."""
         self._norms.after(number, name, outputs)
         if not _is_signal(outputs[0]):
             return
@@ -82,9 +82,10 @@ class SignalObserver:
 
     def square(self, value: ValueRef) -> torch.Tensor | None:
         """The mean squares of a value that a join read, or that was noted itself."""
-        if value not in self.squares and value[1] == 0 and value[0] in self.results:
-            return self.results[value[0]].square
-        return self.squares.get(value)
+        if value in self.squares:
+            return self.squares[value]
+        is_noted = value[1] == 0 and value[0] in self.results
+        return self.results[value[0]].square if is_noted else None
 
     def forget(self) -> None:
         """Let go of the tensors that nobody asked for."""
