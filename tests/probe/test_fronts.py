@@ -123,13 +123,14 @@ def test_concatenations_go_on_where_a_longer_list_begins_with_theirs() -> None:
         other = torch.cat([b, a], 1)
         along = torch.cat([a, b], 0)
         c = first[:, :WIDTH] + other[:, :WIDTH] + along[: len(a)]
+        decoy = torch.cat([a, c, b], 1)
         second = torch.cat([a, b, c], 1)
         third = torch.cat([a, b, c, c], 1)
-        return third.sum(1) + second.sum(1)
+        return third.sum(1) + second.sum(1) + decoy.sum(1)
 
     with observed(Function(forward, layer), torch.randn(4, WIDTH, dtype=torch.float64)) as seen:
         fronts = fronts_of(seen.recording.trace)
-        first, second, third = (seen.value("cat", turn) for turn in (0, 3, 4))
+        first, second, third = (seen.value("cat", turn) for turn in (0, 4, 5))
         assert fronts == {first: Front(second, 1), second: Front(third, 1)}
         assert chain_from(first, fronts) == [Front(second, 1), Front(third, 1)]
         assert chain_from(third, fronts) == []
