@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from itertools import chain, repeat
 
 import pytest
 import torch
@@ -128,3 +130,34 @@ def test_scaling_a_linear_net_moves_the_profile_by_its_law(factor: float) -> Non
     assert float(report.blocks[0].gradient_norm) == pytest.approx((1 + factor) ** 2 * last)
     expected = 3 * torch.log10(torch.tensor(1.0 + factor, dtype=torch.float64))
     assert float(report.end_to_end.log10_gradient_ratio) == pytest.approx(float(expected))
+
+
+class HeadAtZero(torch.nn.Module):
+    """Two residual blocks under a head of zeros; `repeats` says how often the stem runs."""
+
+    def __init__(self, repeats: Iterator[int]) -> None:
+        super().__init__()
+        self.stem, self.head = torch.nn.Linear(6, 6), torch.nn.Linear(6, 3)
+        self.blocks = torch.nn.ModuleList(torch.nn.Linear(6, 6) for _ in range(2))
+        torch.nn.init.zeros_(self.head.weight)
+        self._repeats = [repeats]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(next(self._repeats[0])):
+            x = self.stem(x)
+        for block in self.blocks:
+            x = x + block(x).tanh()
+        return self.head(x)
+
+
+def test_under_a_head_that_starts_at_zero_the_gradient_begins_at_the_last_block() -> None:
+    report = plusone.scan(HeadAtZero(repeat(1)), torch.randn(8, 6), quick=True, timed=False)
+    assert "the head passes none" in report.provenance.loss
+    assert all(float(block.gradient_norm) > 0 for block in report.blocks)
+
+
+def test_a_second_forward_that_ran_otherwise_is_not_read_as_the_first() -> None:
+    net = HeadAtZero(chain([3], repeat(1)))
+    report = plusone.scan(net, torch.randn(8, 6), quick=True, timed=False)
+    assert "the head passes none" not in report.provenance.loss
+    assert [float(block.gradient_norm) for block in report.blocks] == [0.0, 0.0]

@@ -69,8 +69,10 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
         profile = replace(profile, gradient=_gradient(subject, config, recording, graph))
         if _head_is_shut(profile):
             del recording
-            profile = replace(profile, gradient=_below_head(subject, config, box, graph))
-            loss = "random cotangents of unit variance at the last block: the head passes none"
+            below = _below_head(subject, config, box, profile)
+            if below is not None:
+                profile = replace(profile, gradient=below)
+                loss = "random cotangents of unit variance at the last block: the head passes none"
     except PlusoneError as error:
         gaps.append(NotMeasured(what="gradient and Jacobian spectra", why=str(error)))
     except RuntimeError as error:
@@ -114,12 +116,19 @@ def _head_is_shut(profile: Profile) -> bool:
 
 
 def _below_head(
-    subject: Subject, config: ScanConfig, box: Sandbox, graph: SkipGraph
+    subject: Subject, config: ScanConfig, box: Sandbox, profile: Profile
 ) -> GradientProfile | None:
-    """The gradient from a random cotangent at the last block, on a fresh forward."""
+    """The gradient from a random cotangent at the last block, on a fresh forward.
+
+    None where autograd does not see that block's output, or where the fresh forward ran other
+    operations than the profile's, so that its values cannot be told by their numbers.
+    """
+    graph = profile.graph
     box.restore_contents()
     torch.manual_seed(config.seed)
     recording = record(subject.model, subject.args, subject.kwargs, box=box)
+    if [op.name for op in recording.trace.ops] != [op.name for op in profile.trace.ops]:
+        return None
     backward = Backward(recording, subject.model, targets=None, loss_fn=None)
     finder = EdgeFinder(recording, recording.outputs)
     start = finder.edge(graph.last) if graph.last is not None else None
