@@ -37,7 +37,12 @@ def _page(code: str) -> str:
     if found is None:
         raise InputError(f"there is no rule '{code}'; the codes are {', '.join(sorted(RULES))}")
     parts = [f"{found.code} {found.name} ({found.severity})", _wrapped(found.summary)]
-    for title, text in (("Why", found.why), ("Fix", found.fix), ("Reference", found.reference)):
+    for title, text in (
+        ("Why", found.why),
+        ("Fix", found.fix),
+        ("Limits", found.limits),
+        ("Reference", found.reference),
+    ):
         if text:
             parts.append(f"{title}\n{_wrapped(text, indent=2, first=2)}")
     return "\n\n".join(parts)

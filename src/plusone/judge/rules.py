@@ -9,7 +9,10 @@ from plusone.records import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule; `docs/rules/CODE.md` shows a failing model and its repair."""
+    """One rule; `docs/rules/CODE.md` shows a failing model and its repair.
+
+    `limits` says what the rule does not see, and where it speaks although nothing is wrong.
+    """
 
     code: str
     name: str
@@ -17,6 +20,7 @@ class Rule:
     summary: str
     why: str
     fix: str
+    limits: str
     reference: str
 
 
@@ -32,6 +36,12 @@ _TABLE = (
             "some twenty layers even normalised plain nets train worse than shallower ones."
         ),
         fix="Put an identity skip around every one or two layers: x = x + f(x).",
+        limits=(
+            "Counts weighted layers in a row, not what they do to the gradient: with orthogonal "
+            "weights and the right activation, plain stacks far deeper than this can be trained "
+            "(Xiao et al. 2018, arXiv 1806.05393). Where the gradient fades or grows, G201 or G202 "
+            "say so too."
+        ),
         reference="He et al. 2016, arXiv 1512.03385, figure 4",
     ),
     Rule(
@@ -49,6 +59,11 @@ _TABLE = (
             "Remove the constant zero or the detach, start one layer of the two at random, or "
             "lower the bias that shuts the units; to start at the identity use one learnable zero."
         ),
+        limits=(
+            "Asks for gradient at this batch and these parameters: a unit that is off for every "
+            "sample here may be on for others. Frozen weights are never accused, nor is a branch "
+            "without weights."
+        ),
         reference="Bachlechner et al. 2021, arXiv 2003.04887; Lu et al. 2019, arXiv 1903.06733",
     ),
     Rule(
@@ -62,6 +77,10 @@ _TABLE = (
             "every path through the net is that much longer."
         ),
         fix="Add the skip: return x + self.branch(x); where the shape changes, project x.",
+        limits=(
+            "Only a block of the same place and kind as its neighbours is accused; one that "
+            "changes the shape, or opens a stage, is not, since architectures differ there."
+        ),
         reference="Veit et al. 2016, arXiv 1605.06431, section 4.1",
     ),
     Rule(
@@ -76,6 +95,10 @@ _TABLE = (
         fix=(
             "Give the blocks identity skips, or keep the gain of each block at 1: He or "
             "orthogonal initialisation for the activation in use, or a normalisation."
+        ),
+        limits=(
+            "At initialisation, for one batch, end to end: it says nothing of later epochs. Adam "
+            "and other optimisers that divide by the gradient's size bear more decades than SGD."
         ),
         reference="He et al. 2016, arXiv 1603.05027, equation 5; Glorot and Bengio 2010",
     ),
@@ -94,6 +117,11 @@ _TABLE = (
             "Scale each branch by 1/sqrt(number of blocks), start it at zero (ReZero, zero last "
             "gain), or normalise its input; without skips, lower the gain of the initialisation."
         ),
+        limits=(
+            "At initialisation, for one batch, end to end: a warm-up of the learning rate or "
+            "clipping can carry a net over it. Where a norm keeps the signal's size, more is "
+            "allowed."
+        ),
         reference="Zhang et al. 2019, arXiv 1901.09321; De and Smith 2020, arXiv 2002.10444",
     ),
     Rule(
@@ -106,6 +134,11 @@ _TABLE = (
             "loss); the last blocks drown the first ones' part in the stream."
         ),
         fix="Scale the branches (1/sqrt(depth), LayerScale) or normalise the stream.",
+        limits=(
+            "Looks at the root mean square from the first block to the last: one unit that grows "
+            "is not seen. A pre-norm stream may grow with the root of the depth, which is far "
+            "below the limit."
+        ),
         reference="De and Smith 2020, arXiv 2002.10444, section 2",
     ),
     Rule(
@@ -115,6 +148,11 @@ _TABLE = (
         summary="The signal shrinks by more than four decades over the depth.",
         why="What reaches the head is its biases; the input hardly matters.",
         fix="Raise the gain of the initialisation to 1, or add skips or a normalisation.",
+        limits=(
+            "Looks at the root mean square from the first block to the last. An output that is "
+            "small on purpose, as that of a diffusion model's last layer, lies behind the last "
+            "block and does not count."
+        ),
         reference="He et al. 2015, arXiv 1502.01852, equation 10",
     ),
     Rule(
@@ -127,6 +165,11 @@ _TABLE = (
             "and nothing local can be read off."
         ),
         fix="Use an initial residual (GCNII), a scaled skip, fewer mixing layers, or a norm.",
+        limits=(
+            "Compares the positions of one sample by their cosines, so a large common part (a "
+            "position's mean, a bias) hides what still differs; inputs that were alike from the "
+            "start are not accused."
+        ),
         reference="Li et al. 2018, arXiv 1801.07606; Dong et al. 2021, arXiv 2103.03404",
     ),
     Rule(
@@ -139,6 +182,11 @@ _TABLE = (
             "however healthy the gradient's norm is."
         ),
         fix="Add skips or scale the branches down; use an initialisation at the edge of chaos.",
+        limits=(
+            "Compares samples by their cosines: a common part that is much larger than the "
+            "differences looks like it, although a norm in the head may still tell them apart. "
+            "Samples alike from the start are not accused."
+        ),
         reference="Schoenholz et al. 2017, arXiv 1611.01232",
     ),
     Rule(
@@ -152,6 +200,12 @@ _TABLE = (
             "In a trained net that may be what it learned."
         ),
         fix="Look at this block's weights and scale: an initialiser or a checkpoint missed it.",
+        limits=(
+            "Needs five blocks of one structure, and compares each with its nearest four. Narrow "
+            "nets differ by chance: below 32 units or so a factor of 2 can be missed "
+            "(docs/faults.md). A quick scan sees only the branch's output, a full one also its "
+            "Jacobian."
+        ),
         reference="Zhang et al. 2019, arXiv 1901.09321, section 3",
     ),
     Rule(
@@ -166,6 +220,10 @@ _TABLE = (
         fix=(
             "Look at the named block first: NaN in its weights, a division by zero, a logarithm "
             "or square root at zero, an overflow in half precision."
+        ),
+        limits=(
+            "Only what this batch reaches: a division by zero that another batch would meet is not "
+            "seen. Infinities inside a block that are masked at once, as in attention, are none."
         ),
         reference="IEEE 754; Micikevicius et al. 2018, arXiv 1710.03740",
     ),
