@@ -150,7 +150,8 @@ def test_a_report_is_saved_in_the_form_of_its_suffix_and_loaded_again(tmp_path: 
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot be saved as \.pdf .*use \.html, \.json or \.txt"):
+    says = r"cannot be saved as \.pdf .*use \.html, \.json, \.svg or \.txt"
+    with pytest.raises(InputError, match=says):
         Report(samples.unet()).save(tmp_path / "unet.pdf")
 
 

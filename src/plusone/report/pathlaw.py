@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from markupsafe import escape
+
 from plusone.records import PathLaw, ReportData
 from plusone.report import svg
 from plusone.report.axes import LEFT, RIGHT, WIDE, Frame, Scale, linear_grid, linear_ticks
@@ -144,7 +146,7 @@ def _hover(law: Shares, across: Scale, frame: Frame, pitch: float) -> str:
             hint += f", {percent(law.weights[index])} of the gradient"
         x = across(float(length)) - pitch / 2
         box = {"x": x, "y": frame.top, "width": pitch, "height": frame.bottom - frame.top}
-        parts.append(svg.element("rect", svg.element("title", hint), **box))
+        parts.append(svg.element("rect", svg.element("title", str(escape(hint))), **box))
     return svg.element("g", "".join(parts), class_="hover")
 
 

@@ -17,11 +17,11 @@ from plusone.records import (
     Structure,
     Verdict,
 )
-from plusone.report import html, json, text
+from plusone.report import html, json, sheet, text
 
 
 class Report:
-    """What was found in one network, with the three ways to show it: text, HTML and JSON."""
+    """What was found in one network, with the ways to show it: text, HTML, SVG and JSON."""
 
     __slots__ = ("data",)
 
@@ -97,6 +97,10 @@ class Report:
         """The report as one HTML page that needs no network and no scripts."""
         return html.page(self.data, band=band)
 
+    def to_svg(self) -> str:
+        """The figures of the report as one SVG file, for papers and slides."""
+        return sheet.sheet((self.data,))
+
     @classmethod
     def from_json(cls, raw: bytes | str) -> Report:
         """The report that `raw` holds; raises ReportError if it holds none."""
@@ -119,7 +123,7 @@ class Report:
         """Write the report to `path` in the form that its suffix names, and return the path.
 
         Raises:
-            InputError: if the suffix is none of .html, .json, .txt.
+            InputError: if the suffix is none of .html, .json, .svg, .txt.
         """
         path = Path(path)
         match path.suffix.lower():
@@ -127,12 +131,14 @@ class Report:
                 content = self.to_html().encode()
             case ".json":
                 content = self.to_json(indent=2) + b"\n"
+            case ".svg":
+                content = self.to_svg().encode()
             case ".txt":
                 content = self.to_text().encode() + b"\n"
             case suffix:
                 raise InputError(
                     f"A report cannot be saved as {suffix or 'a file without a suffix'!s} "
-                    f"({path}); use .html, .json or .txt."
+                    f"({path}); use .html, .json, .svg or .txt."
                 )
         path.write_bytes(content)
         return path
