@@ -33,6 +33,7 @@ from plusone.probe.endtoend import DensityConfig, end_to_end_density
 from plusone.probe.jacobians import SpectraRequest, measure_blocks
 from plusone.probe.linearise import linearise
 from plusone.probe.moments import mean_square
+from plusone.probe.passes import collector_paused
 from plusone.probe.signal import SignalObserver
 from plusone.records import ScanConfig
 from plusone.scan import map_subject
@@ -139,11 +140,11 @@ def stages(call: Call) -> dict[str, Callable[[], object]]:
         )
 
     def recorded() -> object:
-        with sandbox(model) as box:
+        with sandbox(model) as box, collector_paused():
             return record(model, args, kwargs, box=box)
 
     def classified() -> object:
-        with sandbox(model) as box:
+        with sandbox(model) as box, collector_paused():
             return find_skips(record(model, args, kwargs, box=box).trace)
 
     def blocks(samples: int) -> Callable[[], object]:

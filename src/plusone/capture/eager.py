@@ -17,7 +17,6 @@ from plusone.capture.recorder import Observer, Recorder
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Trace
 from plusone.errors import CaptureError
-from plusone.target.members import parameters_of
 
 # The entry of a dictionary-like output that the others are by-products of.
 _PRIMARY = ("logits", "last_hidden_state", "sample", "out", "prediction_logits")
@@ -166,7 +165,7 @@ def _record(
         inputs=inputs,
         outputs=tuple(value for value, _ in known),
         batch=_batch_of(sources),
-        num_parameters=sum(p.numel() for _, p in parameters_of(model)),
+        num_parameters=recorder.num_parameters,
     )
     kept = tuple(t for _, t in known)
     return Recording(

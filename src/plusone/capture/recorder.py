@@ -49,6 +49,8 @@ _next_sequence = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)
 _OVERWRITING = frozenset(
     ["copy_", "zero_", "fill_", "normal_", "uniform_", "bernoulli_", "exponential_", "random_"]
 )
+_ITEM = torch.ops.aten._local_scalar_dense.default
+_SEQUENCES = (list, tuple)  # a union of types is several times slower to ask
 _JOINING = frozenset(["cat", "concat", "stack", "hstack", "vstack"])
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 
@@ -110,12 +112,16 @@ class Recorder(TorchDispatchMode):
             self._paths.setdefault(id(module), path)
         self._root = id(model)
         self._storages: dict[int, _Place] = {}
-        self._params: dict[int, int] = {}
+        self._params: dict[int, int] = {}  # by storage, for views
+        self._leaves: dict[int, int] = {}  # by identity, which is quicker to ask
         self._schemas: dict[Any, _Schema] = {}
         self._before_write = before_write
         self._observe = observe
+        self.num_parameters = 0
         for name, parameter in parameters_of(model):
+            self.num_parameters += parameter.numel()
             self._params[self._cdata(parameter)] = len(self.parameters)
+            self._leaves[id(parameter)] = len(self.parameters)
             self.parameters.append(name)
 
     @classmethod
@@ -131,7 +137,7 @@ class Recorder(TorchDispatchMode):
         self.ops.append(
             Op("input", (), (), 0, (tuple(tensor.shape),), (is_float,), -1, False, False)
         )
-        self._make(tensor, (number, 0))
+        self._make(tensor, (number, 0), self._cdata(tensor))
         return number
 
     def value_of(self, tensor: torch.Tensor) -> ValueRef | None:
@@ -162,8 +168,12 @@ class Recorder(TorchDispatchMode):
             for tensor in written:
                 self._before_write(tensor)
         sequence = _next_sequence() - 1
-        result = self._run(func, args, kwargs)
-        outputs = _tensors(result if isinstance(result, tuple | list) else (result,)) or written
+        if func is _ITEM and args[0].is_meta:
+            # A data-dependent question that the meta device cannot answer: take the plain branch.
+            result = torch.zeros((), dtype=args[0].dtype, device="cpu").item()
+        else:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+        outputs = _tensors(result if isinstance(result, _SEQUENCES) else (result,)) or written
         if not outputs:
             return result
         number = len(self.ops)
@@ -187,12 +197,6 @@ class Recorder(TorchDispatchMode):
             self._observe.after(number, schema.name, outputs)
         return result
 
-    def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
-            # A data-dependent question that the meta device cannot answer: take the plain branch.
-            return torch.zeros((), dtype=args[0].dtype, device="cpu").item()
-        return func(*args, **kwargs) if kwargs else func(*args)
-
     def _reads(
         self, operands: list[torch.Tensor]
     ) -> tuple[list[ValueRef], list[int], list[torch.Tensor]]:
@@ -200,6 +204,9 @@ class Recorder(TorchDispatchMode):
         params: list[int] = []
         read: list[torch.Tensor] = []
         for tensor in operands:
+            if (leaf := self._leaves.get(id(tensor))) is not None:
+                params.append(leaf)
+                continue
             key = self._cdata(tensor)
             place = self._storages.get(key)
             if place is not None:
@@ -225,7 +232,7 @@ class Recorder(TorchDispatchMode):
             place = self._storages.get(key)
             if place is None:
                 if key not in self._params:
-                    self._make(tensor, (number, i))
+                    self._make(tensor, (number, i), key)
             elif any(tensor is target for target in written):
                 if tensor.numel() * tensor.element_size() < _num_bytes(tensor):
                     partial = True
@@ -238,7 +245,7 @@ class Recorder(TorchDispatchMode):
                 place.views.setdefault(self._view(tensor), (number, i))
         return partial
 
-    def _make(self, tensor: torch.Tensor, value: ValueRef) -> None:
+    def _make(self, tensor: torch.Tensor, value: ValueRef, key: int) -> None:
         try:
             # A weak reference keeps the address from being used again, but frees the memory.
             place = _Place(StorageWeakRef(tensor.untyped_storage()))
@@ -246,7 +253,7 @@ class Recorder(TorchDispatchMode):
             place = _Place(tensor)
         place.base = value
         place.views[self._view(tensor)] = value
-        self._storages[self._cdata(tensor)] = place
+        self._storages[key] = place
 
     @staticmethod
     def _cdata(tensor: torch.Tensor) -> int:
@@ -327,7 +334,7 @@ def _tensors(
     for arg in args:
         if isinstance(arg, torch.Tensor):
             found.append(arg)
-        elif isinstance(arg, list | tuple):
+        elif isinstance(arg, _SEQUENCES):
             found.extend([t for t in arg if isinstance(t, torch.Tensor)])
     if kwargs:
         found.extend(

@@ -10,7 +10,7 @@ import torch
 from plusone.capture.trace import ValueRef
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.fronts import Front, chain_from, fronts_of
-from plusone.probe.moments import mean_square
+from plusone.probe.moments import mean_square, mean_square_of_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,4 +106,4 @@ def _square(gradient: torch.Tensor | None) -> float | None:
         return None
     if gradient.layout != torch.strided:
         gradient = gradient.to_dense()
-    return float(mean_square(gradient, None))
+    return mean_square_of_all(gradient)

@@ -56,6 +56,23 @@ def mean_square(tensor: torch.Tensor, batch: int | None) -> torch.Tensor:
     return norm.square() / _num_elements(tensor, rows)
 
 
+def mean_square_of_all(tensor: torch.Tensor) -> float:
+    """The mean of |x|^2 over all elements, as `mean_square` without samples.
+
+    Made for the many small gradients of weights: one kernel each where the size is a usual one,
+    and two more where all elements are zero.
+    """
+    flat = tensor.detach()
+    if flat.dtype in (torch.float32, torch.float64) and 0 < flat.numel() <= _PIECE:
+        norm = float(torch.linalg.vector_norm(flat))
+        info = torch.finfo(flat.dtype)
+        if 1e3 * math.sqrt(info.tiny * flat.numel()) < norm < math.inf:
+            return norm * norm / flat.numel()
+        if norm == 0 and float(flat.amax()) == float(flat.amin()) == 0:
+            return 0.0
+    return float(mean_square(flat, None))
+
+
 def moments(tensor: torch.Tensor, batch: int | None) -> Moments:
     """The moments of one tensor with its Gram matrices. Cost: one read for small batches."""
     tensor = tensor.detach()
