@@ -138,3 +138,9 @@ def test_a_plain_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     (tmp_path / "batch.pkl").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(InputError, match="pickled Python objects"):
         read_inputs(str(tmp_path / "batch.pkl"))
+
+
+@pytest.mark.parametrize("text", ["999999999999,8", "99999999999999999999,8", "999999999999:int64"])
+def test_sizes_for_which_there_is_no_memory_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="for which there is no memory"):
+        draw_inputs((text,), nn.Identity(), generator=torch.Generator())

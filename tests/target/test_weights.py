@@ -37,8 +37,9 @@ def test_a_file_of_tensors_that_are_no_weights_is_refused(tmp_path: Path) -> Non
         resolve(str(tmp_path / "batch.pt"))
 
 
-def test_a_file_that_torch_did_not_write_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "net.bin").write_bytes(b"")
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x80\x02q\x01."])
+def test_a_file_that_torch_did_not_write_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "net.bin").write_bytes(content)
     with pytest.raises(TargetError, match="is no file of torch.save"):
         resolve(str(tmp_path / "net.bin"))
 

@@ -32,6 +32,7 @@ class Feed:
             "ids=2,16:int64:50257; repeat for more.",
             negative="",
             show_default=False,
+            allow_leading_hyphen=True,
         ),
     ] = ()
     inputs: Annotated[

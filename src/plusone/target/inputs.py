@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +93,22 @@ def _index_bound(model: nn.Module) -> int:
 
 
 def draw(spec: InputSpec, *, below: int, generator: torch.Generator) -> torch.Tensor:
-    """One random tensor: standard normal, or uniform whole numbers in [0, below)."""
+    """One random tensor: standard normal, or uniform whole numbers in [0, below).
+
+    Raises:
+        InputError: there is no memory for it.
+    """
+    try:
+        return _draw(spec, below, generator)
+    except (RuntimeError, TypeError, OverflowError) as cause:
+        sizes = ",".join(str(size) for size in spec.shape)
+        raise InputError(
+            f"--input {sizes} asks for {math.prod(spec.shape):.1e} numbers, for which there is no "
+            "memory; give smaller sizes"
+        ) from cause
+
+
+def _draw(spec: InputSpec, below: int, generator: torch.Generator) -> torch.Tensor:
     if spec.dtype.is_floating_point or spec.dtype.is_complex:
         wide = torch.complex64 if spec.dtype.is_complex else torch.float32
         return torch.randn(spec.shape, generator=generator, dtype=wide).to(spec.dtype)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """ "; did you mean a, b?" from the names that come close, or `otherwise`."""
     names = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
     if not close:
         close = sorted((n for n in names if len(name) > 2 and name in n), key=len)[:3]
     return f"; did you mean {', '.join(close)}?" if close else otherwise

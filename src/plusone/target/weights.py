@@ -34,7 +34,7 @@ def load_tensors(path: Path, *, error: type[PlusoneError]) -> object:
             "so plusone does not load it; write a function that builds the model and its inputs, "
             "and give file.py:NAME"
         ) from cause
-    except (RuntimeError, EOFError, ValueError, OSError) as cause:
+    except Exception as cause:  # bytes that are no pickle can fail in any way
         raise error(f"'{path}' is no file of torch.save that holds tensors") from cause
 
 
