@@ -4,14 +4,14 @@ A residual block is *simple* when no other join lies on its branch; its layers a
 branch of a composite block (the outer skip of a U-Net) the layers belong to the blocks inside, or
 to plain blocks. Plain blocks are weighted layers that no residual block holds, one for each
 repeated container (`layers.7`, the deepest one whose name ends in a number), else one a layer.
-The stem (before the first skip leaves) and the head (after the last join) are no blocks as long
-as they hold at most `STEM_LAYERS` plain blocks each; a plain block whose siblings (`blocks.*`) are
-residual belongs to neither.
+They lie end to end: a norm or an activation belongs to the layer before it, and one behind a join
+to the plain block that begins there, or to none where a skip leaves behind it.
+Which of them are the stem and the head, and so no blocks, `ends.py` says.
 """
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -22,9 +22,8 @@ from plusone.graph.arms import Arm
 from plusone.graph.dag import Dag
 from plusone.graph.skips import Join, SkipEdge
 
-# The deepest stem in common use has three convolutions (ResNet-D), the deepest head two linear
-# maps behind one another (BERT's pooler and decoder) plus a projection.
-STEM_LAYERS = 3
+# Operations of a norm and an activation that are written out: GELU by its series takes nine.
+_MOST_WRITTEN_OUT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +50,13 @@ class Segment:
 def find_blocks(
     dag: Dag, ancestry: Ancestry, joins: list[Join], calls: tuple[Call, ...]
 ) -> list[Segment]:
-    """All blocks in the order in which they end."""
+    """All blocks, stem and head among them, in the order in which they end."""
     real = [j for j in joins if not j.skips[0].is_product]
     nodes = {j.node for j in real}
     residual = [_residual(dag, ancestry, j, nodes) for j in real]
     covered = {v for block in residual for v in block.nodes}
     covered |= _side_layers(dag, residual, calls)
-    plain = _plain_blocks(dag, calls, covered, nodes)
-    plain = _without_stem_and_head(plain, residual, calls)
+    plain = _plain_blocks(dag, ancestry, calls, covered, nodes)
     return sorted([*residual, *plain], key=lambda block: block.output)
 
 
@@ -123,43 +121,70 @@ def _side_layers(dag: Dag, residual: list[Segment], calls: tuple[Call, ...]) -> 
 
 
 def _plain_blocks(
-    dag: Dag, calls: tuple[Call, ...], covered: set[int], joins: set[int]
+    dag: Dag, ancestry: Ancestry, calls: tuple[Call, ...], covered: set[int], joins: set[int]
 ) -> list[Segment]:
+    order = sorted(joins)
     groups: list[tuple[int, list[int]]] = []
     for v in range(len(dag)):
         if not dag.weight[v] or not dag.parents[v] or v in covered:
             continue
         owner = block_call(calls, dag.call[v])
-        if groups and groups[-1][0] == owner and owner != dag.call[v]:
+        is_inside = owner != dag.call[v] and bool(groups) and groups[-1][0] == owner
+        if is_inside and not _is_joined_between(ancestry, order, groups[-1][1][-1], v):
             groups[-1][1].append(v)
         else:
             groups.append((owner, [v]))
-    return [_plain(dag, owner, weighted, joins) for owner, weighted in groups]
+    plain: list[Segment] = []
+    ends = set(joins)
+    for owner, weighted in groups:
+        plain.append(_plain(dag, owner, weighted, ends))
+        ends.add(plain[-1].output)
+    return plain
 
 
-def _plain(dag: Dag, owner: int, weighted: list[int], joins: set[int]) -> Segment:
+def _is_joined_between(ancestry: Ancestry, joins: list[int], before: int, after: int) -> bool:
+    """Whether a skip returns on the way from one layer to the next."""
+    between = joins[bisect_right(joins, before) : bisect_left(joins, after)]
+    return any(ancestry.is_ancestor(before, j) and ancestry.is_ancestor(j, after) for j in between)
+
+
+def _plain(dag: Dag, owner: int, weighted: list[int], ends: set[int]) -> Segment:
+    """The layers with what stands before them, from the end of another block, and behind them."""
     entry = max(dag.parents[weighted[0]])
     while (
-        entry not in joins
+        entry not in ends
         and not dag.mixes[entry]
         and len(set(dag.parents[entry])) == 1
         and len(dag.children[entry]) == 1
     ):
         entry = dag.parents[entry][0]
-    output = weighted[-1]
-    while len(dag.children[output]) == 1:
-        after = dag.children[output][0]
-        if after in joins or dag.mixes[after] or len(set(dag.parents[after])) != 1:
-            break
-        output = after
     return Segment(
         kind="plain",
         entry=entry,
-        output=output,
+        output=_last_behind(dag, weighted[-1], ends),
         layers=len(weighted),
         nodes=frozenset(weighted),
         call=owner,
     )
+
+
+def _last_behind(dag: Dag, layer: int, ends: set[int]) -> int:
+    """The last value that `layer` alone decides: behind its norm and its activation.
+
+    Also where these are written out (x * sigmoid(x)): ways that part must meet again before
+    another layer or join.
+    """
+    seen, open_, last = {layer}, set(dag.children[layer]), layer
+    while open_ and len(seen) <= _MOST_WRITTEN_OUT:
+        v = min(open_)
+        if v in ends or dag.mixes[v] or not seen.issuperset(dag.parents[v]):
+            break
+        open_.remove(v)
+        if not open_:
+            last = v
+        seen.add(v)
+        open_.update(dag.children[v])
+    return last
 
 
 def block_call(calls: tuple[Call, ...], call: int) -> int:
@@ -170,40 +195,6 @@ def block_call(calls: tuple[Call, ...], call: int) -> int:
             return outer
         outer = calls[outer].parent
     return call
-
-
-def _without_stem_and_head(
-    plain: list[Segment], residual: list[Segment], calls: tuple[Call, ...]
-) -> list[Segment]:
-    if not residual:
-        return _without_odd_ends(plain, calls)
-    first = min(block.entry for block in residual)
-    last = max(block.output for block in residual)
-    siblings = {_pattern(calls[b.call].path) for b in residual} - {""}
-    outside = [b for b in plain if _pattern(calls[b.call].path) not in siblings]
-    stem = [b for b in outside if b.output <= first]
-    head = [b for b in outside if b.entry >= last]
-    dropped: list[Segment] = []
-    for end in (stem, head):
-        if len(end) <= STEM_LAYERS:
-            dropped.extend(end)
-    return [b for b in plain if not any(b is d for d in dropped)]
-
-
-def _pattern(path: str) -> str:
-    """`layers.*.mlp` for `layers.7.mlp`, and nothing for a path without a number."""
-    pattern = re.sub(r"\d+", "*", path)
-    return pattern if pattern != path else ""
-
-
-def _without_odd_ends(plain: list[Segment], calls: tuple[Call, ...]) -> list[Segment]:
-    """Without skips: all layers but a first and a last one that stand outside the repetition."""
-    repeated = [calls[b.call].path[-1:].isdigit() for b in plain]
-    if sum(repeated) < 2:
-        return plain
-    start = 0 if repeated[0] else 1
-    end = len(plain) if repeated[-1] else len(plain) - 1
-    return plain[start:end]
 
 
 def shared_path(paths: Iterable[str]) -> str:
