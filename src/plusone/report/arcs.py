@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from plusone.records import Kind, ReportData, Skip
 from plusone.report import svg
-from plusone.report.axes import LABELS_HEIGHT, WIDE, DepthAxis, Frame, alerts, depth_labels, hover
+from plusone.report.axes import LABELS_HEIGHT, WIDE, DepthAxis, Frame, depth_labels, hover
 from plusone.report.columns import skip_of
 from plusone.report.facts import kinds
+from plusone.report.markers import alerts, alerts_room
 from plusone.report.numerals import counted
 
 NARROWEST_ARC = 7.0
@@ -44,7 +45,7 @@ def arc_map(data: ReportData, *, width: float) -> str:
     thin = [skip for skip in placed if _is_thin(skip, axis)]
     room = max((arc.height for arc in arcs), default=0.0)
     legend, legend_height = _legend(data, width)
-    top = legend_height + 20.0
+    top = legend_height + 9.0 + max(alerts_room(data, axis), 11.0)
     bottom = top + max(room, BAND_HEIGHT if thin else 0.0, 16.0) + 6.0
     frame = Frame(left=axis.left, top=top, right=axis.right, bottom=bottom)
     content = "".join(

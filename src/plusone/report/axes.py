@@ -11,7 +11,7 @@ from markupsafe import escape
 from plusone.records import BlockReport, ReportData
 from plusone.report import svg
 from plusone.report.numerals import number
-from plusone.report.places import Stage, codes_of, common_prefix, findings_by_block, stages, tone_of
+from plusone.report.places import Stage, common_prefix, stages
 
 WIDE, NARROW = 800.0, 340.0
 LEFT, RIGHT = 50.0, 10.0
@@ -182,38 +182,6 @@ def _end_labels(axis: DepthAxis, blocks: Sequence[BlockReport], *, top: float) -
 
 
 LABELS_HEIGHT = 38.0
-
-
-def alerts(data: ReportData, axis: DepthAxis, frame: Frame) -> str:
-    """A line through the frame at each block that findings name, with their codes above it."""
-    parts: list[str] = []
-    taken = -math.inf
-    for index, findings in findings_by_block(data).items():
-        x = axis.center(index)
-        tone = tone_of(findings)
-        parts.append(svg.line((x, frame.top - 3), (x, frame.bottom), class_=f"alert {tone}"))
-        codes = codes_of(findings)
-        half = len(codes) * svg.LETTER_WIDTH / 2
-        middle = min(max(x, frame.left + half), frame.right - half)
-        if middle - half > taken + 4:
-            parts.append(
-                svg.label(
-                    middle, frame.top - 6, codes, anchor="middle", class_=f"alert-code {tone}"
-                )
-            )
-            taken = middle + half
-    return "".join(parts)
-
-
-def heading_room(data: ReportData) -> float:
-    """Pixels that a panel needs above it for its heading, and for the codes of findings if any."""
-    return 38.0 if findings_by_block(data) else 24.0
-
-
-def heading(data: ReportData, frame: Frame, text: str) -> str:
-    """The heading of a panel, clear of the codes of findings that `alerts` writes above it."""
-    y = frame.top + 16 - heading_room(data)
-    return svg.label(frame.left, y, text, class_="panel-title")
 
 
 def hover(axis: DepthAxis, frame: Frame, titles: Sequence[str]) -> str:

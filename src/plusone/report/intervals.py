@@ -15,11 +15,11 @@ from plusone.report.axes import (
     DepthAxis,
     Frame,
     Scale,
-    alerts,
     depth_labels,
     hover,
     log_grid,
 )
+from plusone.report.markers import alerts, alerts_room
 from plusone.report.profile import lanes_of, log_scale, stray_marks, titles
 
 HEIGHT = 190.0
@@ -53,7 +53,8 @@ def intervals(data: ReportData, *, width: float) -> str:
     if kinds[0].name == "whole" and all(block.skip is None for block in data.blocks):
         kinds = [dataclasses.replace(kinds[0], legend="the whole block")]
     axis = DepthAxis.of(data, width=width)
-    legend, top = _legend(kinds, width)
+    legend, legend_height = _legend(kinds, width)
+    top = legend_height + 9.0 + max(alerts_room(data, axis), 15.0)
     frame = Frame(left=axis.left, top=top, right=axis.right, bottom=top + HEIGHT)
     values = [
         value
@@ -150,4 +151,4 @@ def _legend(kinds: Sequence[Kind], width: float) -> tuple[str, float]:
         parts.append(svg.rectangle(x + 1, y - 9, x + 13, y + 1, class_=f"bar {kind.name}"))
         parts.append(svg.label(x + 22, y, kind.legend))
         x += needed
-    return "".join(parts), y + 24.0
+    return "".join(parts), y

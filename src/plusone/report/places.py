@@ -36,8 +36,13 @@ def _is_inside(where: str, name: str) -> bool:
 def findings_by_block(data: ReportData) -> dict[int, tuple[Finding, ...]]:
     """The findings of each block that findings name, by position, in order of position."""
     placed: dict[int, list[Finding]] = {}
+    names: dict[str, int] = {}
+    for position, block in enumerate(data.blocks):
+        names.setdefault(block.name, position)
     for finding in data.findings:
-        index = find_block(data.blocks, finding.where)
+        index = names.get(finding.where) if finding.where else None
+        if index is None:
+            index = find_block(data.blocks, finding.where)
         if index is not None:
             placed.setdefault(index, []).append(finding)
     return {index: tuple(placed[index]) for index in sorted(placed)}

@@ -14,14 +14,12 @@ from plusone.report.axes import (
     DepthAxis,
     Frame,
     Scale,
-    alerts,
     depth_labels,
-    heading,
-    heading_room,
     hover,
     log_grid,
 )
 from plusone.report.columns import MEASURES
+from plusone.report.markers import alerts, heading, heading_room
 from plusone.report.numerals import shown, with_error
 
 PANEL_HEIGHT = 150.0
@@ -73,7 +71,7 @@ def profile(data: ReportData, *, width: float, band: HealthyBand = DEFAULT_BAND)
         return ""
     axis = DepthAxis.of(data, width=width)
     parts = []
-    room = heading_room(data)
+    room = heading_room(data, axis)
     top = room
     for one in series:
         frame = Frame(left=axis.left, top=top, right=axis.right, bottom=top + PANEL_HEIGHT)
@@ -133,7 +131,7 @@ def _panel(data: ReportData, axis: DepthAxis, frame: Frame, series: Series) -> s
         alerts(data, axis, frame),
         _curve(axis, scale, series),
         stray_marks(axis, series.values, lanes),
-        heading(data, frame, series.title),
+        heading(data, axis, frame, series.title),
     ]
     return "".join(parts)
 

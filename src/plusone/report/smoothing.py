@@ -14,14 +14,12 @@ from plusone.report.axes import (
     DepthAxis,
     Frame,
     Scale,
-    alerts,
     depth_labels,
-    heading,
-    heading_room,
     hover,
     linear_grid,
     rounded,
 )
+from plusone.report.markers import alerts, heading, heading_room
 from plusone.report.profile import MOST_MARKED, lanes_of, stray_marks, titles
 
 HEIGHT = 100.0
@@ -55,13 +53,13 @@ def smoothing(data: ReportData, *, width: float) -> str:
         return ""
     axis = DepthAxis.of(data, width=width)
     parts = []
-    room = heading_room(data)
+    room = heading_room(data, axis)
     top = room
     for title, curves in panels:
         frame = Frame(left=axis.left, top=top, right=axis.right, bottom=top + HEIGHT)
         parts.append(_panel(data, axis, frame, curves))
         title = title if len(curves) < 2 else "cosine between"
-        parts.append(heading(data, frame, title))
+        parts.append(heading(data, axis, frame, title))
         parts.append(_legend(title, curves, top + 16 - room))
         top = frame.bottom + GAP + room
     bottom = top - GAP - room
