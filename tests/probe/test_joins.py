@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import plusone
 from plusone.probe.block_spectra import block_spectra
 from plusone.probe.joins import factor_in_sum, places_of
 from plusone.probe.operator import Place
 from plusone.probe.spectrum import JacobianSpectrum
+from plusone.records import Spectrum
 from probe.recorded import Function, linear, observed
 
 from oracle.dense_jacobian import dense_jacobian, singular_values
@@ -126,6 +127,48 @@ def test_of_several_branches_the_sum_is_measured(width: int, sign: float) -> Non
                 assert float(value) == pytest.approx(exact)
             else:
                 assert abs(float(value) - exact) <= 3 * (value.stderr or 0.0)
+
+
+def check_whole(function: Callable[[Tensor], Tensor], x: Tensor, *modules: nn.Module) -> Spectrum:
+    """The last block's own spectrum is that of the dense Jacobian; returns its branch's."""
+    report = plusone.scan(Function(function, *modules), x, timed=False, samples=len(x))
+    found = report.blocks[-1]
+    J = dense_jacobian(function, x)
+    norm = float(singular_values(J)[:, 0].mean())
+    rms = float(torch.linalg.matrix_norm(J).mean()) / J.shape[2] ** 0.5
+    for value, exact in ((found.jacobian.spectral_norm, norm), (found.jacobian.frobenius_rms, rms)):
+        assert float(value) == pytest.approx(exact, abs=3 * (value.stderr or 0.0) + 1e-9)
+    return found.branch_jacobian
+
+
+@pytest.mark.parametrize("channels", [2, 24])
+def test_a_branch_that_is_spread_over_positions_is_measured_behind_the_sum(channels: int) -> None:
+    squeeze, excite = (nn.Conv2d(channels, channels, 1, dtype=torch.float64) for _ in range(2))
+
+    def context(x: Tensor) -> Tensor:
+        return excite(squeeze(x.mean((2, 3), keepdim=True)).relu())
+
+    x = torch.randn(3, channels, 3, 3, dtype=torch.float64)
+    own = check_whole(lambda x: x + context(x), x, squeeze, excite)
+    F = dense_jacobian(lambda x: context(x).expand_as(x), x)
+    rms = float(torch.linalg.matrix_norm(F).mean()) / F.shape[2] ** 0.5
+    error = own.frobenius_rms.stderr or 0.0
+    assert float(own.frobenius_rms) == pytest.approx(rms, abs=3 * error)
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda x, f, gain: x + gain * x + f,
+        lambda x, f, gain: gain * x + (x + f),
+        lambda x, f, gain: torch.cat([x, 2 * x, f], 1),
+        lambda x, f, gain: torch.cat([gain * x, x, f], 1),
+    ],
+)
+def test_a_further_skip_counts_in_the_whole_block(join: Callable[..., Tensor]) -> None:
+    gain = nn.Parameter(torch.full((12,), 2.0, dtype=torch.float64))
+    x = torch.randn(3, 12, dtype=torch.float64)
+    check_whole(lambda x: join(x, branch(x), gain), x, *LAYERS, nn.ParameterList([gain]))
 
 
 def test_branches_that_do_not_just_add_to_the_input_are_named_as_not_measured() -> None:

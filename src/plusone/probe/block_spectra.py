@@ -33,7 +33,8 @@ class BlockPlaces:
     `join` says how the output comes from the input x and F(x): "identity" is x + F(x) up to its
     sign and "concat" is cat(x, F(x)), for which the block's spectrum follows from F's products;
     "other" is anything else, measured from `output` itself. `branch` is None where there is none,
-    or several that an identity join adds: then x + F(x) is `factor` times the output.
+    and where an identity join adds several or spreads one over positions: then x + F(x) is
+    `factor` times the output.
     `batch` is the size of dimension 0 if it indexes independent samples. `anchor`
     is the model's output (see `JacobianOperator`).
     """
@@ -162,6 +163,7 @@ def _with_identity(
     operator: Operator, sign: float, generator: torch.Generator, config: SpectrumConfig
 ) -> tuple[JacobianSpectrum, JacobianSpectrum]:
     """The spectra of J and of I + sign J, from the same start: their first product is one."""
+    assert operator.num_inputs == operator.num_outputs, "I + J needs a square J"
     if _is_small(operator, config):
         J_BMN = dense_jacobian(operator)
         eye = torch.eye(operator.num_inputs, dtype=J_BMN.dtype, device=J_BMN.device)

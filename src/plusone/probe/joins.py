@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch.autograd.graph import Node
@@ -20,48 +21,62 @@ def places_of(line: Linearisation, block: Block) -> BlockPlaces | str:
     source, output = line.place(block.entry), line.place(block.output)
     if source is None or output is None:
         return "autograd does not show its input or output in the second forward"
-    branch = line.place(block.branches[0]) if len(block.branches) == 1 else None
+    branches = [line.place(value) for value in block.branches]
+    branch = branches[0] if len(branches) == 1 else None
+    join: Literal["identity", "concat", "other"] = "other"
+    (of_skip, *of_branches), is_all = factors_in_sum(output, (source, *branches))
+    factor = 1.0
+    if branch is not None and of_branches[0] is not None:
+        factor = of_branches[0]
+    if block.skip_value == block.entry:
+        if is_all and of_skip in (1.0, -1.0) and source.shape == output.shape:
+            join = "identity"
+            # What is spread over positions on its way into the sum is measured behind it.
+            if branch is not None and branch.shape != source.shape:
+                branch, factor = None, 1.0
+            factor *= of_skip
+        elif block.skip == "concat" and branch is not None:
+            has_more = output.numel > source.numel + branch.numel
+            join = "other" if has_more else "concat"
     batch = line.batch
     for place in (source, output, branch):
         if place is not None and batch is not None and place.shape[:1] != (batch,):
             batch = None
-    join: Literal["identity", "concat", "other"] = "other"
-    of_skip, of_branch, factor = None, None, 1.0
-    if block.skip_value == block.entry:
-        of_skip = factor_in_sum(output, source)
-    if branch is not None:
-        of_branch = factor_in_sum(output, branch)
-        factor = 1.0 if of_branch is None else of_branch
-    is_added = of_branch is not None or len(block.branches) > 1
-    if of_skip in (1.0, -1.0) and is_added and source.shape == output.shape:
-        join = "identity"
-        factor /= of_skip
-    elif block.skip == "concat" and branch is not None and block.skip_value == block.entry:
-        join = "concat"
     return BlockPlaces(
         source=source, branch=branch, output=output, batch=batch, join=join, factor=factor
     )
 
 
 def factor_in_sum(total: Place, term: Place) -> float | None:
-    """The number c where `total` is the sum of c `term` and something else; None: it is no such.
+    """The number c where `total` is the sum of c `term` and something else; None: it is no such."""
+    return factors_in_sum(total, [term])[0][0]
+
+
+def factors_in_sum(total: Place, terms: Sequence[Place | None]) -> tuple[list[float | None], bool]:
+    """The numbers by which `total` adds each term (None: not at all), and whether it adds no more.
 
     Autograd says it: only what it adds counts, in one step or in sums of sums, so the answer is
-    exact.
+    exact. Constants do not count: they have no derivative.
     """
-    place = (term.edge.node, term.edge.output_nr)
-    found = []
-    pending = [(total.edge.node, 1.0)]
-    for _ in range(_MAX_SUMS):
+    number = {(t.edge.node, t.edge.output_nr): k for k, t in enumerate(terms) if t is not None}
+    found: list[float | None] = [None] * len(terms)
+    pending, is_all = [(total.edge.node, 1.0)], True
+    for _ in range(_MAX_SUMS + len(terms)):
         if not pending:
             break
         node, weight = pending.pop()
-        for end, factor in zip(node.next_functions, _factors(node) or (), strict=False):
-            if end == place:
-                found.append(weight * factor)
-            elif end[0] is not None:
-                pending.append((end[0], weight * factor))
-    return sum(found) if found else None
+        factors = _factors(node)
+        is_all = is_all and factors is not None
+        for end, factor in zip(node.next_functions, factors or (), strict=False):
+            below, output = end
+            if below is None:
+                continue
+            k = number.get((below, output))
+            if k is None:
+                pending.append((below, weight * factor))
+            else:
+                found[k] = (found[k] or 0.0) + weight * factor
+    return found, is_all and not pending
 
 
 def _factors(node: Node) -> tuple[float, float] | None:
