@@ -62,3 +62,17 @@ def test_scan_is_the_function_in_any_order_of_imports(program: str) -> None:
 def test_importing_the_package_loads_no_torch() -> None:
     program = "import sys, plusone; plusone.ScanConfig; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_the_report_is_reached_through_the_package_without_torch() -> None:
+    program = (
+        "import sys, plusone; plusone.report.json_schema(); "
+        "assert 'report' in dir(plusone); assert 'torch' not in sys.modules; "
+        "from plusone.report import Report; assert plusone.Report is Report"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_importing_the_package_does_not_import_the_report() -> None:
+    program = "import sys, plusone; assert 'plusone.report' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

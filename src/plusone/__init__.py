@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from plusone import report as report
     from plusone.errors import (
         CaptureError,
         InputError,
@@ -61,7 +62,12 @@ _HOMES = {
 }
 
 
+_ROOMS = ("report",)  # read as plusone.report.NAME
+
+
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return import_module(f"plusone.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'plusone' has no attribute {name!r}")
     found: object = getattr(import_module(_HOMES[name]), name)
@@ -70,7 +76,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_ROOMS})
 
 
 class _Package(ModuleType):
