@@ -155,6 +155,14 @@ def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
         Report(samples.unet()).save(tmp_path / "unet.pdf")
 
 
+def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no/unet\.html cannot be written: No such file"):
+        Report(samples.unet()).save(tmp_path / "no" / "unet.html")
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(InputError, match=r"cannot be written: Is a directory\.$"):
+        Report(samples.unet()).save(tmp_path / "folder.json")
+
+
 def test_unknown_fields_of_a_later_minor_version_are_ignored() -> None:
     content = json.loads(encode(samples.unet()))
     content["invented_later"] = 1

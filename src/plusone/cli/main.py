@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -11,6 +12,8 @@ from plusone.cli.app import make_app
 from plusone.errors import PlusoneError
 
 CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a write to stdout fails with; files are opened by name, and errors of theirs carry it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: nothing found; 1: findings; 2: wrong usage, or the target could not be scanned; 130:
     interrupted.
     """
+    if sys.stdout is None:  # closed by the caller, as with >&-
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = make_app()(tokens)
@@ -30,12 +35,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return CLEAN
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            return _fault()
+        _drop_stdout()
+        print(f"error: stdout cannot be written: {error.strerror}", file=sys.stderr)
+        return FAILED
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else FAILED
     except Exception:
-        traceback.print_exc()
-        print("error: this is a fault in plusone, not in your model", file=sys.stderr)
-        return FAILED
+        return _fault()
     return code if isinstance(code, int) else CLEAN
+
+
+def _fault() -> int:
+    traceback.print_exc()
+    print("error: this is a fault in plusone, not in your model", file=sys.stderr)
+    return FAILED
+
+
+def _drop_stdout() -> None:
+    """Sends what is still to be printed nowhere, so that Python does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

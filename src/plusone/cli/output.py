@@ -27,7 +27,11 @@ def is_colored(*, no_color: bool) -> bool:
 
 
 def check_writable(output: Output) -> None:
-    """Raises before anything is measured if a file cannot be written later."""
+    """Raises before anything is measured if a file cannot be written later.
+
+    A file that does not exist is made and taken away again: permissions alone do not tell of a
+    file system that is read-only, or that is none.
+    """
     for option, file in (("--html", output.html), ("--json", output.json)):
         if file is None or (file == "-" and option == "--json"):
             continue
@@ -36,27 +40,52 @@ def check_writable(output: Output) -> None:
             raise InputError(f"{option} {file} is a folder; give the name of a file")
         if not path.parent.is_dir():
             raise InputError(f"{option} {file}: there is no folder '{path.parent}'")
+        try:
+            _try_to_open(path)
+        except OSError as error:
+            raise InputError(f"{option} {_unwritable(file, error)}") from error
+
+
+def _try_to_open(path: Path) -> None:
+    if path.is_file():
+        path.open("ab").close()
+    elif not os.path.lexists(path):  # pipes and devices are left alone: opening one is an act
+        path.open("xb").close()
+        path.unlink()
 
 
 def write_report(report: Report, output: Output) -> None:
-    """Saves the report in the files asked for and prints it."""
+    """Prints the report and saves it in the files asked for, as many of them as it can.
+
+    Raises:
+        InputError: at the end, if a file could not be written.
+    """
+    failed: list[str] = []
     if output.html is not None:
-        _write(output.html, report.to_html().encode())
+        failed += _write(output.html, report.to_html().encode())
     if output.json not in (None, "-"):
         assert output.json is not None
-        _write(output.json, report.to_json(indent=2) + b"\n")
+        failed += _write(output.json, report.to_json(indent=2) + b"\n")
     if output.json == "-" or output.format == "json":
         print(report.to_json(indent=2).decode())
-        return
-    color = is_colored(no_color=output.no_color)
-    print(report.to_text(format=output.format, width=width(), color=color))
+    else:
+        color = is_colored(no_color=output.no_color)
+        print(report.to_text(format=output.format, width=width(), color=color))
+    if failed:
+        raise InputError("; ".join(failed))
 
 
-def _write(file: str, content: bytes) -> None:
+def _write(file: str, content: bytes) -> list[str]:
+    """Why the file could not be written, if so."""
     try:
         Path(file).write_bytes(content)
     except OSError as error:
-        raise InputError(f"'{file}' cannot be written: {error.strerror}") from error
+        return [_unwritable(file, error)]
+    return []
+
+
+def _unwritable(file: str, error: OSError) -> str:
+    return f"'{file}' cannot be written: {error.strerror}"
 
 
 def print_notes(notes: Iterable[str], *, quiet: bool) -> None:

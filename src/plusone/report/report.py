@@ -123,7 +123,8 @@ class Report:
         """Write the report to `path` in the form that its suffix names, and return the path.
 
         Raises:
-            InputError: if the suffix is none of .html, .json, .svg, .txt.
+            InputError: if the suffix is none of .html, .json, .svg, .txt, or if the file cannot
+                be written.
         """
         path = Path(path)
         match path.suffix.lower():
@@ -140,7 +141,10 @@ class Report:
                     f"A report cannot be saved as {suffix or 'a file without a suffix'!s} "
                     f"({path}); use .html, .json, .svg or .txt."
                 )
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror}.") from error
         return path
 
     def __repr__(self) -> str:
