@@ -89,6 +89,11 @@ def _rounded(number: float) -> float:
     return float(f"{number:.5g}")
 
 
+def _seeds_in(folder: Path) -> set[int]:
+    lines = [line for f in folder.glob("rows*.jsonl") for line in f.read_text().splitlines()]
+    return {json.loads(line)["seed"] for line in lines}
+
+
 def main() -> None:
     """Make the rows of one worker."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -102,9 +107,7 @@ def main() -> None:
     torch.set_num_threads(1)
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / f"rows{options.worker}.jsonl"
-    done = {
-        json.loads(line)["seed"] for f in options.folder.glob("rows*.jsonl") for line in f.open()
-    }
+    done = _seeds_in(options.folder)
     for seed in range(options.first, options.first + options.count):
         if seed % options.of != options.worker or seed in done:
             continue

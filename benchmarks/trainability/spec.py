@@ -15,8 +15,8 @@ ACTIVATIONS = ("relu", "tanh", "gelu", "linear")
 PLACES = ("pre", "branch", "post")
 INITS = ("normal", "orthogonal", "default")
 
-MAX_DEPTH = {"mlp": 300, "conv": 64, "transformer": 64, "graph": 80}
-WIDTHS = {"mlp": (32, 64), "conv": (6, 12), "transformer": (16, 24), "graph": (10, 16)}
+MAX_DEPTH = {"mlp": 300, "conv": 48, "transformer": 48, "graph": 64}
+WIDTHS = {"mlp": (32, 48), "conv": (6, 12), "transformer": (16, 24), "graph": (10, 16)}
 # 1 / E phi(z)^2 for z normal: the variance of the weights, times fan-in, that keeps the second
 # moment of the signal.
 CRITICAL = {"relu": 2.0, "tanh": 1.0, "gelu": 2.351, "linear": 1.0}
@@ -110,7 +110,7 @@ def random_arch(seed: int) -> Arch:
         norm = "layer"
     # The layers of dense nets are `window` times as large, so these are half as deep.
     deepest = MAX_DEPTH[kind] / (2 if pattern == "dense" else 1)
-    depth = round(4 * (deepest / 4) ** (rng.random() ** 0.6))
+    depth = round(4 * (deepest / 4) ** (rng.random() ** 0.75))
     place = rng.choice(PLACES)
     if kind == "transformer" and place == "branch":
         place = "pre"

@@ -16,8 +16,10 @@ BATCH = 32
 # Accuracy and loss are read on this many training images at these steps.
 NUM_READ = 256
 READ_AT = (0, 5, 20, 50, 75, 100, 125, 150)
-# All arms stop where nothing more is to be learned about whether the net trains: from this accuracy
-# on, after 50 steps; and after 100 steps if no arm was ever better than this (chance is 0.1).
+# Of the arms, this many with the lowest loss go on after these steps (successive halving).
+KEEP_AT = {50: 4, 100: 2}
+# All stop where nothing more is to be learned about whether the net trains: from this accuracy on,
+# after 50 steps; and after 75 steps if no arm was ever better than this (chance is 0.1).
 _DONE = 0.95
 _HOPELESS = 0.2
 
@@ -66,7 +68,8 @@ class Training:
 def train(arch: Arch, arms: tuple[Arm, ...] = ARMS, *, num_steps: int = NUM_STEPS) -> Training:
     """Train all arms from the same weights on the same batches.
 
-    An arm that stops being finite is dropped; all stop once the outcome is clear.
+    An arm that stops being finite is dropped, later also those that are behind; all stop once the
+    outcome is clear.
     """
     data = images(arch.kind)
     order = torch.Generator().manual_seed(arch.seed)
@@ -80,9 +83,11 @@ def train(arch: Arch, arms: tuple[Arm, ...] = ARMS, *, num_steps: int = NUM_STEP
             for k, reading in zip(alive, found, strict=True):
                 readings[k].append(reading)
             best = max(r.accuracy for row in readings for r in row)
-            if (step >= 50 and best >= _DONE) or (step >= 100 and best < _HOPELESS):
+            if (step >= 50 and best >= _DONE) or (step >= 75 and best < _HOPELESS):
                 break
             kept = [k for k, r in enumerate(found) if math.isfinite(r.loss)]
+            by_loss = sorted(kept, key=lambda k: found[k].loss)
+            kept = sorted(by_loss[: KEEP_AT.get(step, len(kept))])
             if not kept:
                 break
             if len(kept) < len(alive):
