@@ -22,6 +22,7 @@ NAMES = [
     "TargetError",
     "Value",
     "Verdict",
+    "predict",
     "scan",
 ]
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from plusone.records import Finding, ScanConfig, Skip, Value, Verdict
     from plusone.report import Report
     from plusone.scan import scan
+    from plusone.theory import predict
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ __all__ = [
     "TargetError",
     "Value",
     "Verdict",
+    "predict",
     "scan",
 ]
 
@@ -58,6 +60,7 @@ _HOMES = {
     "TargetError": "plusone.errors",
     "Value": "plusone.records",
     "Verdict": "plusone.records",
+    "predict": "plusone.theory",
     "scan": "plusone.scan",
 }
 

@@ -50,6 +50,8 @@ OPTIONS = {
     "--quick --quiet --repeats --samples --seed --select",
     "map": "--format --html --input --inputs --json --no-color --quiet --seed",
     "diff": "--input --inputs --loss --mode --quick --quiet --repeats --samples --seed",
+    "predict": "--activation --batch --density --depth --gain --json --norm --pattern --phases "
+    "--placement --scale --width --window",
     "rule": "",
     "doctor": "",
 }

@@ -18,6 +18,7 @@ COMMANDS = {
     "scan": "Find the skips, measure signal, gradient and Jacobians, and judge.",
     "map": "Show the structure alone: skips, blocks and paths, without weights.",
     "diff": "Compare two targets, or two reports saved with --json.",
+    "predict": "Predict the gradient from depth, skip density and gain in closed form.",
     "rule": "Explain a finding's code; without a code, list all.",
     "doctor": "Show versions, threads and which extras are missing.",
 }
@@ -25,6 +26,7 @@ EXAMPLES = {
     "scan": "plusone scan nets.py:build --input 4,3,224,224 --html report.html",
     "map": "plusone map hf:path/to/config.json",
     "diff": "plusone diff before.json after.json",
+    "predict": "plusone predict --depth 200 --density 0.3 --activation relu",
     "rule": "plusone rule G201",
     "doctor": "plusone doctor",
 }

@@ -1,0 +1,120 @@
+"""`plusone predict`: what depth, skips and initialisation do to a gradient, without a model."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from plusone.cli.output import width as columns
+from plusone.errors import InputError
+
+
+def predict(
+    *,
+    depth: Annotated[int | None, Parameter(help="Number of blocks.")] = None,
+    density: Annotated[
+        float | None, Parameter(help="Probability that a block has a skip, 0 to 1.")
+    ] = None,
+    pattern: Annotated[
+        str | None, Parameter(help="Which blocks have a skip, such as 1101, instead of the two.")
+    ] = None,
+    gain: Annotated[
+        float, Parameter(help="Factor of the weights' variance; 1 is He's initialisation.")
+    ] = 1.0,
+    scale: Annotated[
+        str, Parameter(help="Factor of each branch: a number, 1/sqrt(L) or 1/L.")
+    ] = "1",
+    norm: Annotated[Literal["none", "batch", "layer"], Parameter(help="Norm of the blocks.")] = (
+        "none"
+    ),
+    placement: Annotated[
+        Literal["pre", "post"], Parameter(help="Norm in the branch, or behind the sum.")
+    ] = "pre",
+    activation: Annotated[
+        Literal["linear", "relu", "tanh", "gelu"], Parameter(help="Activation in the branch.")
+    ] = "relu",
+    width: Annotated[int | None, Parameter(help="Units; without it, very many.")] = None,
+    batch: Annotated[
+        int | None, Parameter(help="Samples of a batch norm; without it, very many.")
+    ] = None,
+    window: Annotated[float, Parameter(help="Decades that the gradient may change.")] = 3.0,
+    phases: Annotated[
+        bool,
+        Parameter(
+            help="The table of phases over densities and depths.", negative="", show_default=False
+        ),
+    ] = False,
+    json: Annotated[
+        str | None,
+        Parameter(help="Write the numbers as JSON; - prints them.", allow_leading_hyphen=True),
+    ] = None,
+) -> int:
+    """Predict the gradient at the input in closed form: no model, no weights, no training."""
+    from plusone.report.prediction import phase_text, prediction_numbers, prediction_text
+    from plusone.theory import Stack, outlook, phase_diagram
+    from plusone.theory import predict as predicted
+
+    skips = None if pattern is None else _skips(pattern)
+    if skips is None and (depth is None or density is None):
+        raise InputError("give --depth and --density, or a --pattern such as 110110")
+    found = outlook(
+        predicted(
+            depth,
+            density,
+            gain=gain,
+            scale=_scale(scale),
+            norm=norm,
+            placement=placement,
+            activation=activation,
+            width=width,
+            batch=batch,
+            pattern=skips,
+            window=window,
+        )
+    )
+    if json is not None:
+        text = json_module.dumps(prediction_numbers(found), indent=2)
+        if json == "-":
+            print(text)
+            return 0
+        _write(json, text + "\n")
+    print(prediction_text(found, width=columns()))
+    if phases:
+        stack = Stack(
+            gain=gain,
+            scale=_scale(scale),
+            norm=norm,
+            placement=placement,
+            activation=activation,
+            batch=batch,
+            window=window,
+        )
+        print(f"\n{phase_text(phase_diagram(_DEPTHS, _DENSITIES, stack))}")
+    return 0
+
+
+_DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_DENSITIES = tuple(i / 10 for i in range(10, -1, -1))
+
+
+def _skips(pattern: str) -> list[bool]:
+    if not pattern or set(pattern) - {"0", "1"}:
+        raise InputError(f"--pattern '{pattern}' cannot be read: write 1 and 0, such as 110110")
+    return [letter == "1" for letter in pattern]
+
+
+def _scale(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _write(file: str, text: str) -> None:
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"'{file}' cannot be written: {error.strerror}") from error
