@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 
@@ -81,6 +82,10 @@ def _outcome(training: Training) -> dict[str, object]:
         "accuracy": round(training.accuracy, 4),
         "arm_accuracies": [round(b, 3) for b in best],
         "num_steps": training.num_steps,
+        "arm_losses_50": [
+            next((_rounded(r.loss) for r in arm if r.step == 50), math.inf)
+            for arm in training.readings
+        ],
         **watched,
     }
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from benchmarks.trainability.arms import Arm
 from benchmarks.trainability.run import ROWS
 from benchmarks.trainability.spec import KINDS, Arch, is_held_out
-from benchmarks.trainability.train import reference, trains
+from benchmarks.trainability.train import ARMS, reference, trains
 
 TABLE = Path(__file__).with_name("table.csv")
+# Adam at 1e-3: what somebody watches who trains once. `loss_50_one` is its loss after 50 steps.
+COMMON_ARM = ARMS.index(Arm(optimiser="adam", rate=1e-3))
 _TEXT = ("kind", "pattern", "norm", "activation", "place", "init", "family")
 _SPEC = tuple(f.name for f in fields(Arch))
 
@@ -84,6 +87,7 @@ def pack(folder: Path, path: Path) -> int:
     names: dict[str, None] = {}
     for row in rows:
         row["best_arm"] = int(np.argmax(row.pop("arm_accuracies")))
+        row["loss_50_one"] = row.pop("arm_losses_50")[COMMON_ARM]
         row["shallow_accuracy"] = round(shallow[row["kind"]], 4)
         row["trains"] = int(trains(row["accuracy"], shallow[row["kind"]]))
         names |= dict.fromkeys(row)

@@ -8,9 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional as F
-
 from benchmarks.trainability.data import images
 from benchmarks.trainability.features import alignment, centred, measure, separability, summary_of
 from benchmarks.trainability.nets import Net, build
@@ -23,6 +20,8 @@ from benchmarks.trainability.proxies import (
     synflow,
 )
 from benchmarks.trainability.spec import Arch
+from torch import nn
+from torch.nn import functional as F
 
 ARCH = Arch(
     seed=3,

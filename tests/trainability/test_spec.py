@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from benchmarks.trainability import patterns
 from benchmarks.trainability.data import adjacency, images
 from benchmarks.trainability.nets import build

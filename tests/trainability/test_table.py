@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from benchmarks.trainability.fit import Quantity, cross_validated, fit
 from benchmarks.trainability.scores import auc, calibration_error, orient, reliability
 from benchmarks.trainability.spec import is_held_out, random_arch

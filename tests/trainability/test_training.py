@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn import functional as F
-
 from benchmarks.trainability.arms import Arm, Arms
 from benchmarks.trainability.data import images
 from benchmarks.trainability.nets import build
 from benchmarks.trainability.spec import Arch
 from benchmarks.trainability.train import Reading, Training, train, trains
+from torch.nn import functional as F
 
 BASE = Arch(
     seed=3,
