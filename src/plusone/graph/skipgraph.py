@@ -13,6 +13,7 @@ from plusone.graph.dag import Dag, activation_graph
 from plusone.graph.naming import Sites, block_names
 from plusone.graph.reduce import PathEdge, reduced_paths
 from plusone.graph.skips import Join, SkipEdge, find_joins
+from plusone.graph.trunk import find_trunk
 from plusone.records import Kind, Skip
 
 
@@ -49,7 +50,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipGraph:
-    """Blocks in order of execution, skips in order of their joins, and the graph of paths."""
+    """Blocks in order of execution, skips in order of their joins, and the graph of paths.
+
+    `first`, `start` and `last` are the ends of the trunk and `trunk` its blocks (see `Trunk`).
+    """
 
     blocks: tuple[Block, ...]
     skips: tuple[Skip, ...]
@@ -59,7 +63,9 @@ class SkipGraph:
     path_outputs: tuple[int, ...]
     num_operations: int
     first: ValueRef | None
+    start: ValueRef | None
     last: ValueRef | None
+    trunk: tuple[int, ...]
 
 
 def find_skips(trace: Trace) -> SkipGraph:
@@ -75,6 +81,7 @@ def find_skips(trace: Trace) -> SkipGraph:
         _block(dag, trace, segment, name, depth, level)
         for segment, name, depth, level in zip(segments, names, paths.depths, levels, strict=True)
     )
+    trunk = find_trunk(trace, blocks)
     return SkipGraph(
         blocks=blocks,
         skips=_skips(dag, ancestry, trace, segments, _edges(dag, ancestry, joins)),
@@ -83,8 +90,10 @@ def find_skips(trace: Trace) -> SkipGraph:
         path_inputs=paths.inputs,
         path_outputs=paths.outputs,
         num_operations=len(trace.ops),
-        first=min((b.entry for b in blocks), default=None),
-        last=max((b.output for b in blocks), default=None),
+        first=trunk.first,
+        start=trunk.start,
+        last=trunk.last,
+        trunk=trunk.blocks,
     )
 
 
