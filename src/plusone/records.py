@@ -201,7 +201,9 @@ class Evidence:
 
     `first_non_finite` names the first place where the signal stops being finite ("" if it stays
     so) and `non_finite_in` what was not finite there; `dead_blocks` are the blocks whose branch
-    gives nothing and can learn nothing.
+    gives nothing and can learn nothing; `cut_blocks` those in front of the place (the block
+    `cut_before`, or "" for the head) where autograd's graph is cut, so that no gradient reaches
+    their weights. `trunk` names the blocks that the ratios from end to end are about (empty: all).
     """
 
     blocks: tuple[BlockReport, ...] = ()
@@ -209,6 +211,9 @@ class Evidence:
     first_non_finite: str = ""
     non_finite_in: str = ""
     dead_blocks: tuple[str, ...] = ()
+    cut_blocks: tuple[str, ...] = ()
+    cut_before: str = ""
+    trunk: tuple[str, ...] = ()
     not_measured: tuple[NotMeasured, ...] = ()
 
 
@@ -278,7 +283,7 @@ class Provenance:
 class ReportData:
     """Everything that a report holds; `plusone.report.Report` renders it. Schema `SCHEMA`.
 
-    `verdict` is None where nothing was measured (`plusone map`).
+    `verdict` is None where no gradient was measured (`plusone map`; else `not_measured` says why).
     """
 
     schema: str = SCHEMA

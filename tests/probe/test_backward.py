@@ -178,10 +178,10 @@ def raises() -> Tensor:
         (lambda x: x.argmax(1), None, r"returned no tensor|dtypes: int64"),
         (lambda x: None, None, "returned None"),
         (lambda x: 3, None, r"no tensor \(a int\)"),
-        (lambda x: x, lambda y: y, r"must be one number, but loss_fn returned \(4, 5\)"),
-        (lambda x: x, lambda y: float(y.detach().sum()), "loss_fn returned float"),
-        (lambda x: x, lambda y: y.detach().sum(), "the loss has no gradient"),
-        (lambda x: x, lambda y: raises(), "the loss raised KeyError: 'label'"),
+        (lambda x: x, lambda y: y, r"must be one number, but it returned the shape \(4, 5\)"),
+        (lambda x: x, lambda y: float(y.detach().sum()), "the loss <lambda> returned a float"),
+        (lambda x: x, lambda y: y.detach().sum(), "the loss <lambda> has no gradient"),
+        (lambda x: x, lambda y: raises(), "the loss <lambda> raised KeyError: 'label'"),
     ],
 )
 def test_what_has_no_gradient_is_said_with_its_reason(

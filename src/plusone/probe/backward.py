@@ -15,6 +15,7 @@ from plusone.errors import InputError
 from plusone.probe.gradient import random_cotangents
 from plusone.target.members import parameters_of
 from plusone.target.subject import LossFn
+from plusone.target.suggest import a
 
 
 class Backward:
@@ -93,21 +94,34 @@ class Backward:
             torch.autograd.grad(total, list(parameters), allow_unused=True)
 
 
+def loss_name(loss_fn: LossFn) -> str:
+    """The loss in words: the name of its function or class."""
+    return str(getattr(loss_fn, "__name__", type(loss_fn).__name__))
+
+
 def _loss_of(loss_fn: LossFn, result: object, targets: object | None) -> torch.Tensor:
+    name = loss_name(loss_fn)
     try:
         loss = loss_fn(result, targets) if targets is not None else loss_fn(result)
     except Exception as error:
         what = " ".join(str(error).split())[:200]
         raise InputError(
-            f"the loss raised {type(error).__name__}: {what}; check that targets and output fit"
+            f"the loss {name} raised {type(error).__name__}: {what}; check that targets and "
+            "output fit it"
         ) from error
-    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        shape = tuple(loss.shape) if isinstance(loss, torch.Tensor) else type(loss).__name__
-        raise InputError(f"the loss must be one number, but loss_fn returned {shape}")
+    if not isinstance(loss, torch.Tensor):
+        raise InputError(
+            f"the loss {name} returned {a(loss)}; it must return one number as a tensor"
+        )
+    if loss.numel() != 1:
+        raise InputError(
+            f"the loss {name} must be one number, but it returned the shape {tuple(loss.shape)}: "
+            "take its mean"
+        )
     if not loss.requires_grad:
         raise InputError(
-            "the loss has no gradient: loss_fn detaches the output, or nothing in it depends on "
-            "the parameters"
+            f"the loss {name} has no gradient: it detaches the output (detach, item, no_grad), or "
+            "nothing in it depends on the parameters"
         )
     return loss.reshape(())
 
@@ -123,7 +137,7 @@ def _no_gradient(recording: Recording) -> str:
     if not kinds:
         kind = type(recording.result).__name__
         return f"the model returned no tensor (a {kind}), so there is nothing to send back"
-    return (
-        f"no output has a gradient (dtypes: {', '.join(sorted(kinds))}): the output is of whole "
-        "numbers, detached, or computed under no_grad"
-    )
+    found = f"no output has a gradient (dtypes: {', '.join(sorted(kinds))})"
+    if not any(kind.startswith(("float", "bfloat", "complex")) for kind in kinds):
+        return f"{found}: whole numbers have none; return the scores from which they were made"
+    return f"{found}: it is detached or computed under no_grad; take that out of the forward"

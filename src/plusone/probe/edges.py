@@ -46,6 +46,11 @@ class EdgeFinder:
             return None
         return GradientEdge(node, out)
 
+    def reaches(self, tensor: torch.Tensor) -> bool:
+        """Whether the roots depend on `tensor`, which some operation made."""
+        node = tensor.grad_fn
+        return node is not None and self._nodes.get(node._sequence_nr()) is node
+
     def _collect(self, roots: Iterable[Node | None]) -> None:
         stack = [node for node in roots if node is not None]
         seen: set[Node] = set(stack)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from plusone.graph.skipgraph import Block
 from plusone.probe.branches import Branch, branches_of, dead_blocks
+from plusone.probe.cuts import cut_blocks
 from plusone.probe.finite import first_non_finite
-from plusone.probe.moments import MAX_TOKENS, Moments, effective_rank, mean_cosine
-from plusone.probe.profile import Profile, per_sample, reading_at, reading_of, rms
+from plusone.probe.moments import MAX_TOKENS, effective_rank, mean_cosine
+from plusone.probe.profile import Profile, per_sample, ratio_of_rms, reading_at, reading_of, rms
 from plusone.probe.signal import SignalObserver
 from plusone.probe.stream import gradient_ratio, signal_ratio
 from plusone.records import NOT_MEASURED, BlockReport, EndToEnd, Evidence, NotMeasured, Value
@@ -22,15 +25,20 @@ def profile_evidence(profile: Profile) -> Evidence:
         for block in profile.graph.blocks
     )
     where, what = first_non_finite(profile, branches)
+    cut, cut_before = cut_blocks(profile)
+    trunk = tuple(blocks[k] for k in profile.graph.trunk)
     return Evidence(
         blocks=blocks,
         end_to_end=EndToEnd(
-            log10_gradient_ratio=gradient_ratio(profile),
-            log10_signal_ratio=signal_ratio(blocks),
+            log10_gradient_ratio=Value.of(-math.inf) if cut else gradient_ratio(profile),
+            log10_signal_ratio=signal_ratio(trunk),
         ),
         first_non_finite=where,
         non_finite_in=what,
         dead_blocks=dead_blocks(profile, branches, {b.name: b.residual_ratio for b in blocks}),
+        cut_blocks=cut,
+        cut_before=cut_before,
+        trunk=tuple(block.name for block in trunk),
         not_measured=_gaps(profile),
     )
 
@@ -40,6 +48,7 @@ def _block(profile: Profile, block: Block, is_random: bool) -> BlockReport:
     gradient = profile.gradient.at.get(block.output) if profile.gradient else None
     size = per_sample(profile.trace, block.output)
     norm = rms(gradient * size) if gradient is not None else NOT_MEASURED
+    gram = _sample_gram(profile, block)
     return BlockReport(
         name=block.name,
         depth=block.depth,
@@ -50,9 +59,9 @@ def _block(profile: Profile, block: Block, is_random: bool) -> BlockReport:
         gradient_rms=rms(gradient) if gradient is not None else NOT_MEASURED,
         gradient_norm=norm,
         residual_ratio=_residual_ratio(profile.signal, block, is_random),
-        similarity=_samples(profile, block),
+        similarity=NOT_MEASURED if gram is None else _of_gram(mean_cosine(gram)),
         token_similarity=_tokens(profile, block),
-        rank=_rank(moments),
+        rank=NOT_MEASURED if gram is None else _of_gram(effective_rank(gram)),
         shape=block.shape,
         input_shape=block.input_shape,
         layers=block.layers,
@@ -61,7 +70,10 @@ def _block(profile: Profile, block: Block, is_random: bool) -> BlockReport:
 
 
 def _residual_ratio(signal: SignalObserver, block: Block, is_random: bool) -> Value:
-    """rms(branch) / rms(skip) over the samples; with stochastic depth, over those that kept it."""
+    """rms(branch) / rms(skip) over the batch; with stochastic depth, over the samples that kept it.
+
+    Several branches count as if uncorrelated: their mean squares add.
+    """
     if block.skip_value is None:
         return NOT_MEASURED
     skip = signal.square(block.skip_value)
@@ -76,21 +88,19 @@ def _residual_ratio(signal: SignalObserver, block: Block, is_random: bool) -> Va
         if not bool(kept.any()):
             return NOT_MEASURED
         branch, skip = branch[kept], skip[kept]
-    if not bool(torch.isfinite(skip).all()) or float(skip.min()) == 0.0:
-        return Value.of(float((branch / skip).sqrt().mean()))
-    return rms(branch / skip)
+    return ratio_of_rms(branch, skip)
 
 
-def _similarity(gram: torch.Tensor | None) -> Value:
-    return Value.of(mean_cosine(gram)) if gram is not None else NOT_MEASURED
-
-
-def _samples(profile: Profile, block: Block) -> Value:
-    """The mean cosine between two samples; of single numbers, which are always parallel, none."""
+def _sample_gram(profile: Profile, block: Block) -> torch.Tensor | None:
+    """Cosines between samples; of single numbers, which are always parallel, none."""
     reading = reading_at(profile, block)
     if reading is None or per_sample(profile.trace, (reading_of(profile, block), 0)) < 2:
-        return NOT_MEASURED
-    return _similarity(reading.gram)
+        return None
+    return reading.gram
+
+
+def _of_gram(number: float | None) -> Value:
+    return NOT_MEASURED if number is None else Value.of(number)
 
 
 def _tokens(profile: Profile, block: Block) -> Value:
@@ -107,17 +117,10 @@ def _tokens(profile: Profile, block: Block) -> Value:
     if shape[-1] < 2:
         return NOT_MEASURED
     if len(shape) != 2 or batch is None or shape[0] % batch:
-        return _similarity(gram)
+        return _of_gram(mean_cosine(gram))
     step = max(1, shape[0] // MAX_TOKENS)
     sample = torch.arange(gram.shape[0]) * step // (shape[0] // batch)
-    pairs = (sample[:, None] == sample[None, :]).fill_diagonal_(fill_value=False)
-    return Value.of(float(gram[pairs].mean())) if bool(pairs.any()) else NOT_MEASURED
-
-
-def _rank(moments: Moments | None) -> Value:
-    if moments is None or moments.gram is None:
-        return NOT_MEASURED
-    return Value.of(effective_rank(moments.gram))
+    return _of_gram(mean_cosine(gram, sample[:, None] == sample))
 
 
 def _gaps(profile: Profile) -> tuple[NotMeasured, ...]:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 import torch
 
 from plusone.capture.eager import Recording, batch_size, record
-from plusone.capture.nested import map_tensors
+from plusone.capture.nested import map_tensors, tensors_in
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import ValueRef
-from plusone.errors import PlusoneError
+from plusone.errors import InputError, PlusoneError
 from plusone.graph.skipgraph import SkipGraph, find_skips
-from plusone.probe.backward import Backward
+from plusone.graph.trunk import find_trunk
+from plusone.probe.backward import Backward, loss_name
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.gradient import GradientProfile, gradient_profile
 from plusone.probe.measure import profile_evidence
+from plusone.probe.missing import why_no_blocks, why_none
 from plusone.probe.moments import mean_square
 from plusone.probe.profile import Profile, read_borders
 from plusone.probe.signal import SignalObserver
@@ -28,6 +30,11 @@ from plusone.target.members import parameters_of
 from plusone.target.subject import Subject
 
 Progress = Callable[[str, float], None]
+
+_SHUT = (
+    "it is exactly zero at the last block, and a second forward, to begin it there, ran other "
+    "operations than the first"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +80,16 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
             if below is not None:
                 profile = replace(profile, gradient=below)
                 loss = "random cotangents of unit variance at the last block: the head passes none"
-    except PlusoneError as error:
-        gaps.append(NotMeasured(what="gradient and Jacobian spectra", why=str(error)))
-    except RuntimeError as error:
-        why = f"the backward raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        gaps.append(NotMeasured(what="gradient and Jacobian spectra", why=why))
+            else:
+                gaps.append(NotMeasured(what="gradient", why=_SHUT))
+    except (PlusoneError, RuntimeError) as error:
+        profile = replace(profile, gradient=None)
+        gaps.append(NotMeasured(what="gradient and Jacobian spectra", why=why_none(error)))
+    graph = _seen(profile)
+    profile = replace(profile, graph=graph)
+    if not graph.blocks:
+        why = why_no_blocks(subject.model, profile.trace)
+        gaps.append(NotMeasured(what="blocks and all that is measured over them", why=why))
     box.restore_contents()
     box.restore_random_state()
     return Passes(
@@ -95,20 +107,49 @@ def _gradient(
 ) -> GradientProfile:
     backward = Backward(recording, subject.model, targets=subject.targets, loss_fn=subject.loss_fn)
     generator = torch.Generator().manual_seed(config.seed)
+    finder = EdgeFinder(recording, backward.roots)
+    returned = _returned(recording) if subject.loss_fn is not None else []
+    if returned and subject.loss_fn is not None and not any(map(finder.reaches, returned)):
+        raise InputError(
+            f"the loss {loss_name(subject.loss_fn)} does not depend on what the model returned"
+        )
+    inputs = [(number, 0) for number in recording.trace.inputs]
     return gradient_profile(
-        EdgeFinder(recording, backward.roots),
-        _borders(graph),
+        finder,
+        [*inputs, *_borders(graph)],
         recording.trace.batch,
         lambda: backward.run(repeats=config.repeats, generator=generator),
     )
+
+
+def _returned(recording: Recording) -> list[torch.Tensor]:
+    """The tensors that the model returned and that have a gradient."""
+    return [t for t in tensors_in(recording.result) if t.requires_grad]
 
 
 def _borders(graph: SkipGraph) -> list[ValueRef]:
     return [value for block in graph.blocks for value in (block.entry, block.output)]
 
 
+def _seen(profile: Profile) -> SkipGraph:
+    """The graph with the trunk among the blocks that have a gradient, where it ends in none.
+
+    A loss may leave out the deepest output, and a teacher that runs under no_grad may be deeper
+    than what is trained.
+    """
+    graph = profile.graph
+    if profile.gradient is None or graph.last in profile.gradient.at:
+        return graph
+    alive = [k for k, b in enumerate(graph.blocks) if b.output in profile.gradient.at]
+    trunk = find_trunk(profile.trace, [graph.blocks[k] for k in alive])
+    if trunk.last is None:
+        return graph
+    inside = tuple(alive[k] for k in trunk.blocks)
+    return replace(graph, first=trunk.first, start=trunk.start, last=trunk.last, trunk=inside)
+
+
 def _head_is_shut(profile: Profile) -> bool:
-    """Whether the gradient at the last block is exactly zero: a head that starts at zero."""
+    """Whether the gradient at the last block is exactly zero, as under a head of zeros."""
     if profile.gradient is None or profile.graph.last is None:
         return False
     arriving = profile.gradient.at.get(profile.graph.last)
@@ -122,6 +163,9 @@ def _below_head(
 
     None where autograd does not see that block's output, or where the fresh forward ran other
     operations than the profile's, so that its values cannot be told by their numbers.
+
+    Raises:
+        InputError: the gradient is zero behind the head already, so that the loss is to blame.
     """
     graph = profile.graph
     box.restore_contents()
@@ -129,6 +173,7 @@ def _below_head(
     recording = record(subject.model, subject.args, subject.kwargs, box=box)
     if [op.name for op in recording.trace.ops] != [op.name for op in profile.trace.ops]:
         return None
+    _check_loss(subject, recording)
     backward = Backward(recording, subject.model, targets=None, loss_fn=None)
     finder = EdgeFinder(recording, recording.outputs)
     start = finder.edge(graph.last) if graph.last is not None else None
@@ -141,6 +186,25 @@ def _below_head(
         recording.trace.batch,
         lambda: backward.run_from(start, generator=generator),
     )
+
+
+def _check_loss(subject: Subject, recording: Recording) -> None:
+    """Raises where the loss passes a gradient of exactly zero to all that the model returned."""
+    if subject.loss_fn is None and recording.loss is None:
+        return
+    with_loss = Backward(recording, subject.model, targets=subject.targets, loss_fn=subject.loss_fn)
+    ends = [t for t in _returned(recording) if t is not recording.loss]
+    if not ends:
+        return
+    arriving = torch.autograd.grad(with_loss.roots, ends, retain_graph=True, allow_unused=True)
+    if not any(g is not None and bool((g != 0).any()) for g in arriving):
+        named = (
+            f"the loss {loss_name(subject.loss_fn)}" if subject.loss_fn else "the model's own loss"
+        )
+        raise InputError(
+            f"{named} passes a gradient of exactly zero to the "
+            "model's output: it is constant there, or multiplied by zero"
+        )
 
 
 def plain_seconds(subject: Subject, box: Sandbox, config: ScanConfig) -> float:
@@ -159,7 +223,7 @@ def plain_seconds(subject: Subject, box: Sandbox, config: ScanConfig) -> float:
 
 def _loss_name(subject: Subject, recording: Recording) -> str:
     if subject.loss_fn is not None:
-        return getattr(subject.loss_fn, "__name__", type(subject.loss_fn).__name__)
+        return loss_name(subject.loss_fn)
     if recording.loss is not None:
         return "the model's own loss"
     return "random cotangents of unit variance on every output"
