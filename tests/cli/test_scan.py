@@ -154,8 +154,10 @@ def test_a_report_without_a_verdict_is_written_and_is_a_failure(
     pipeline.report = Report(replace(report_of().data, verdict=None, not_measured=(gap,)))
     ran = run("scan", f"{nets}:build")
     assert ran.code == 2
-    assert "structure only" in ran.out
-    assert "gradient not measured: the model returns None" in ran.err
+    assert ran.out.splitlines()[1] == (
+        "NO VERDICT: the gradient was not measured: the model returns None"
+    )
+    assert "because the gradient was not measured: the model returns None" in ran.err
 
 
 def test_a_model_that_exits_does_not_choose_our_exit_code(

@@ -382,7 +382,7 @@ def empty() -> ReportData:
             paths=PathLaw(log10_count=0.0, min_length=0, max_length=0, mean_length=0.0),
             num_parameters=20,
         ),
-        not_measured=(NotMeasured(what="gradient", why="map runs no backward pass"),),
+        not_measured=(NotMeasured(what="everything but structure", why="this is a map"),),
     )
 
 

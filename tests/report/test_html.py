@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from plusone.records import NotMeasured
 from plusone.report import HealthyBand, Report
 from plusone.report.html import fragment, page
 from plusone.report.json import decode
@@ -137,6 +139,15 @@ def test_an_empty_report_has_a_page_without_figures() -> None:
     checker = read(page(samples.empty()))
     assert "svg" not in checker.tags
     assert "Structure only" in checker.text
+
+
+def test_a_scan_without_a_verdict_says_why_in_its_header() -> None:
+    gap = NotMeasured(what="gradient", why="the loss raised KeyError: 'x'")
+    data = replace(samples.unet(), verdict=None, findings=(), not_measured=(gap,))
+    text = "".join(read(page(data)).text)
+    assert "No verdict" in text
+    assert "the gradient was not measured: the loss raised KeyError: 'x'" in text
+    assert "Structure only" not in text
 
 
 def test_repeats_are_folded_into_details_with_their_number() -> None:

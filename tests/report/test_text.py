@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from plusone.errors import InputError
+from plusone.records import NotMeasured
 from plusone.report import Report
 from plusone.report.text import render
 
@@ -118,8 +121,18 @@ def test_numbers_that_are_not_finite_are_named_and_missing_ones_are_dashes() -> 
 def test_structure_alone_has_no_verdict_and_says_why() -> None:
     text = render(samples.empty())
     assert "structure only, no verdict" in text
-    assert "gradient: map runs no backward pass" in text
+    assert "everything but structure: this is a map" in text
     assert "No findings" not in text
+
+
+@pytest.mark.parametrize("format", ["full", "concise", "github"])
+def test_a_scan_without_a_verdict_says_why_in_its_first_lines(format: Any) -> None:
+    gap = NotMeasured(what="gradient and Jacobian spectra", why="the loss raised\nKeyError: 'x'")
+    data = replace(samples.unet(), verdict=None, findings=(), not_measured=(gap,))
+    start = " ".join(render(data, format=format).splitlines()[:3])
+    assert "the gradient was not measured: the loss raised" in start.replace("%0A", " ")
+    assert "structure only" not in start
+    assert start.startswith("::error") == (format == "github")
 
 
 def test_an_unknown_format_is_refused() -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from plusone.cli.configure import scan_config
 from plusone.cli.options import Feed, Judging, Measure, Output, Target
 from plusone.cli.output import check_writable, exit_code, write_report
 from plusone.cli.scanning import scan_target
 from plusone.errors import CaptureError
-
-if TYPE_CHECKING:
-    from plusone.report import Report
 
 _FEED, _MEASURE, _JUDGING, _OUTPUT = Feed(), Measure(), Judging(), Output()
 
@@ -37,11 +32,8 @@ def scan(
         raise
     write_report(report, output)
     if report.verdict is None:
-        raise CaptureError(f"no verdict on {target}: {_reason(report)}")
+        from plusone.report.lines import reason_for_none
+
+        why = reason_for_none(report.data) or "nothing could be measured"
+        raise CaptureError(f"no verdict on {target}, because {why}")
     return exit_code(report, judging.fail_on)
-
-
-def _reason(report: Report) -> str:
-    """Why nothing could be judged: the first thing that was not measured."""
-    gap = next(iter(report.not_measured), None)
-    return f"{gap.what} not measured: {gap.why}" if gap else "nothing could be measured"

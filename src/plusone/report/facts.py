@@ -79,7 +79,8 @@ def end_to_end_facts(end_to_end: EndToEnd, *, sign: str = "+/-") -> Facts:
     facts = []
     gradient, signal = end_to_end.log10_gradient_ratio, end_to_end.log10_signal_ratio
     if gradient.is_measured:
-        facts.append(("gradient", f"input / output = {_ratio(gradient, sign)}"))
+        mean = ", geometric mean over samples" if gradient.stderr is not None else ""
+        facts.append(("gradient", f"input / output = {_ratio(gradient, sign)}{mean}"))
     if signal.is_measured:
         facts.append(("signal", f"output / input = {_ratio(signal, sign)}"))
     values = end_to_end.singular_values

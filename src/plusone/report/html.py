@@ -75,6 +75,7 @@ def fragment(data: ReportData, *, band: HealthyBand = DEFAULT_BAND, is_styled: b
             style=style() if is_styled else "",
             data=data,
             chance=lines.chance(data) if data.verdict else "",
+            reason_for_none=lines.reason_for_none(data) if data.verdict is None else "",
             against=lines.against,
             key_facts=key_facts(data),
             structure=facts.structure_facts(data.structure),

@@ -13,10 +13,38 @@ def verdict_line(data: ReportData) -> str:
     verdict = data.verdict
     target = data.target.translate(ONE_LINE)
     if verdict is None:
-        return f"{target}: structure only, no verdict"
+        return f"{target}: {no_verdict(data).translate(ONE_LINE)}"
     return (
         f"{target}: {verdict.label} ({chance(data)}): {verdict.reason.translate(ONE_LINE)}"
     ).removesuffix(": ")
+
+
+def is_map(data: ReportData) -> bool:
+    """Whether nothing but the structure was asked for."""
+    return data.verdict is None and not reason_for_none(data)
+
+
+def no_verdict(data: ReportData) -> str:
+    """That there is no verdict, and why, in one sentence."""
+    why = reason_for_none(data)
+    return f"no verdict, because {why}" if why else "structure only, no verdict"
+
+
+def reason_for_none(data: ReportData) -> str:
+    """Why a scan reached no verdict: the gradient or the blocks that it lacks; "" for a map."""
+    gaps = [
+        (item.what.removesuffix(" and Jacobian spectra"), item.why) for item in data.not_measured
+    ]
+    # The gradient as a whole says more than that at some blocks.
+    of_gradient = sorted((gap for gap in gaps if gap[0].startswith("gradient")), key=_length)
+    if of_gradient:
+        what, why = of_gradient[0]
+        return f"the {what} was not measured: {why}"
+    return next((why for what, why in gaps if what.startswith("blocks")), "")
+
+
+def _length(gap: tuple[str, str]) -> int:
+    return len(gap[0])
 
 
 def chance(data: ReportData) -> str:
@@ -62,7 +90,10 @@ def concise(data: ReportData) -> list[str]:
 
 
 def github(data: ReportData) -> list[str]:
-    """Workflow commands that GitHub shows as annotations, one per finding, then the verdict."""
+    """Workflow commands that GitHub shows as annotations, one per finding, then the verdict.
+
+    A scan without a verdict is an error: it exits with 2.
+    """
     file = _file_of(data.target)
     lines = []
     for finding in data.findings:
@@ -70,7 +101,8 @@ def github(data: ReportData) -> list[str]:
         where = finding.where or "(whole network)"
         message = _message(f"{where}: {because(finding)}")
         lines.append(f"::{finding.severity} {file}title={title}::{message}")
-    return [*lines, f"::notice {file}title=plusone::{_message(verdict_line(data))}"]
+    level = "notice" if data.verdict is not None or is_map(data) else "error"
+    return [*lines, f"::{level} {file}title=plusone::{_message(verdict_line(data))}"]
 
 
 def _file_of(target: str) -> str:

@@ -72,11 +72,15 @@ def _full(data: ReportData, width: int, ink: Ink) -> list[str]:
 def _verdict(data: ReportData, width: int, ink: Ink) -> list[str]:
     target = [ink(line, "bold") for line in wrapped(data.target, width=width)]
     if data.verdict is None:
-        return [*target, *wrapped("structure only, no verdict", width=width)]
+        return [*target, *wrapped(_no_verdict(data), width=width)]
     label = data.verdict.label
     first, *rest = wrapped(f"{label.upper()}: {lines.chance(data)}", width=width)
     colored = first.replace(label.upper(), ink(label.upper(), LABEL_STYLES[label], "bold"), 1)
     return [*target, colored, *rest, *wrapped(data.verdict.reason, width=width)]
+
+
+def _no_verdict(data: ReportData) -> str:
+    return lines.no_verdict(data).replace("no verdict, because", "NO VERDICT:", 1)
 
 
 def _findings(data: ReportData, width: int, ink: Ink) -> list[str]:
