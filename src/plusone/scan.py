@@ -10,7 +10,9 @@ import torch
 
 from plusone import __version__
 from plusone.capture.eager import batch_size, record
+from plusone.capture.nested import tensors_in
 from plusone.capture.sandbox import sandbox
+from plusone.errors import InputError
 from plusone.graph.skipgraph import find_skips
 from plusone.graph.structure import structure_of
 from plusone.judge.judge import judge
@@ -22,6 +24,7 @@ from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
 from plusone.records import Cost, NotMeasured, Provenance, ReportData, ScanConfig
 from plusone.report.report import Report
+from plusone.target.members import buffers_of, parameters_of
 from plusone.target.subject import LossFn, Subject, subject_of
 
 
@@ -38,10 +41,12 @@ def scan(
 
     `inputs` is a tensor, a tuple of positional arguments or a dict of keyword arguments. Without
     a loss, random cotangents of unit variance stand for the gradient of the output, and the
-    report says so. `options` are fields of `ScanConfig`: `scan(model, x, quick=True)`.
+    report says so. Where no gradient can be measured, the report has no verdict and its
+    `not_measured` says why. `options` are fields of `ScanConfig`: `scan(model, x, quick=True)`.
 
     Raises:
-        PlusoneError: the inputs do not fit, or the model's forward raised.
+        PlusoneError: the inputs do not fit or have no values (the meta device), or the model's
+            forward raised.
     """
     subject = subject_of(model, inputs, targets, loss_fn)
     return scan_subject(subject, replace(config or ScanConfig(), **options))  # type: ignore[arg-type]
@@ -51,6 +56,7 @@ def scan_subject(subject: Subject, config: ScanConfig, progress: Progress | None
     """The report on a resolved subject. `progress` is told each stage and the share done."""
     tell = progress or (lambda stage, share: None)
     start = time.perf_counter()
+    _check_has_values(subject)
     with sandbox(subject.model) as box:
         mode = _set_mode(subject, config)
         torch.manual_seed(config.seed)
@@ -61,7 +67,7 @@ def scan_subject(subject: Subject, config: ScanConfig, progress: Progress | None
             tell("timing a plain forward and backward", 0.2)
             seconds = plain_seconds(subject, box, config)
         spectra = Spectra()
-        if not config.quick and passes.profile.gradient is not None:
+        if not config.quick and passes.profile.gradient is not None and passes.graph.blocks:
             tell("Jacobian spectra", 0.3)
             request = _request(subject, passes)
             spectra = measure_spectra(request, box=box, config=config, progress=tell)
@@ -69,6 +75,15 @@ def scan_subject(subject: Subject, config: ScanConfig, progress: Progress | None
     spectra = replace(spectra, not_measured=(*passes.not_measured, *spectra.not_measured))
     provenance = _provenance(subject, config, (mode, passes.loss, spectra.method))
     return _report(subject, config, passes, spectra, provenance, (start, seconds))
+
+
+def _check_has_values(subject: Subject) -> None:
+    tensors = [t for _, t in (*parameters_of(subject.model), *buffers_of(subject.model))]
+    if any(t.is_meta for t in (*tensors, *tensors_in((subject.args, subject.kwargs)))):
+        raise InputError(
+            f"{subject.name} is on the meta device and has no values to measure: `plusone map` "
+            "shows its structure, and to_empty with an initialisation gives it values"
+        )
 
 
 def map_subject(subject: Subject, config: ScanConfig) -> Report:

@@ -120,3 +120,25 @@ def test_no_gradient_for_want_of_a_signal_that_underflows_starts_with_its_slope(
     blocks = chain(26, kind="plain", signal_rms=sizes, gradient_norm=[0.0] * 25 + [1.0])
     findings = found(evidence(blocks, gradient=-math.inf, signal=-math.inf))
     assert {(f.code, f.where) for f in findings} == {("G201", "blocks.0"), ("A304", "blocks.0")}
+
+
+def test_blocks_in_front_of_a_cut_are_named_with_the_place_of_the_cut() -> None:
+    cut = {"cut_blocks": ("blocks.0", "blocks.1"), "cut_before": "blocks.2"}
+    (finding,) = found(evidence(chain(4), gradient=-math.inf, signal=0.0, **cut))
+    assert (finding.code, finding.where) == ("G201", "blocks.2")
+    assert "no gradient reaches the weights of blocks.0 to blocks.1" in finding.reason
+    assert "requires_grad_(False)" in finding.remedy
+
+
+def test_a_cut_in_front_of_the_head_is_behind_the_last_block() -> None:
+    (finding,) = found(evidence(chain(2), gradient=-math.inf, cut_blocks=("blocks.1",)))
+    assert finding.where == "blocks.1"
+    assert "cut behind blocks.1" in finding.reason
+
+
+def test_the_place_is_on_the_trunk() -> None:
+    trunk = falling([0.0, 0.0, 2.0, 2.0, 0.0])
+    beside = block("beside", kind="plain", gradient_norm=1e-9)
+    made = evidence([beside, *trunk], gradient=-4.0, signal=0.0, trunk=[b.name for b in trunk])
+    (finding,) = found(made)
+    assert "falls by 4.0 decades from blocks.2 to blocks.3" in finding.reason

@@ -35,7 +35,6 @@ def verdict(gradient: float, signal: float, **fields: object) -> Verdict:
         (0.0, -4.1, "vanishing"),
         (0.0, -math.inf, "vanishing"),
         (0.0, 4.1, "exploding"),
-        (math.nan, 4.1, "exploding"),
         (-3.1, math.nan, "vanishing"),
     ],
 )
@@ -43,8 +42,20 @@ def test_the_label_follows_the_decades(gradient: float, signal: float, label: st
     assert verdict(gradient, signal).label == label
 
 
-def test_nothing_measured_gives_no_verdict() -> None:
-    assert judged(evidence(chain(4)))[1] is None
+@pytest.mark.parametrize("signal", [math.nan, 0.0, 4.1, -math.inf])
+def test_without_a_gradient_there_is_no_verdict(signal: float) -> None:
+    assert judged(evidence(chain(4), signal=signal))[1] is None
+
+
+def test_without_a_gradient_the_findings_of_the_signal_stand() -> None:
+    assert codes(judged(evidence(chain(4), signal=-5.0))[0]) == ["A304"]
+
+
+def test_something_not_finite_settles_it_also_without_a_gradient() -> None:
+    made = evidence(chain(4), first_non_finite="blocks.1", non_finite_in="signal")
+    verdict = judged(made)[1]
+    assert verdict is not None
+    assert verdict.label == "unstable"
 
 
 def test_something_not_finite_settles_it() -> None:
@@ -97,7 +108,26 @@ def test_the_reason_gives_both_numbers_where_nothing_is_wrong() -> None:
 
 
 def test_what_was_not_measured_is_said() -> None:
-    assert verdict(math.nan, 0.0).reason.startswith("the gradient was not measured, ")
+    assert verdict(0.0, math.nan).reason.endswith(", the signal was not measured")
+
+
+def test_of_one_block_it_is_said_that_there_is_nothing_to_compare() -> None:
+    _, made = judged(evidence(chain(1), gradient=0.0))
+    assert made is not None
+    assert made.reason.endswith("there is only one block to compare the signal over")
+
+
+def test_a_change_that_rounds_to_nothing_stays_level() -> None:
+    assert verdict(-0.04, 0.04).reason == (
+        "the gradient stays level from the last block to the first, the signal stays level from "
+        "the first block to the last"
+    )
+
+
+def test_a_cut_in_the_graph_is_the_reason() -> None:
+    made = verdict(-math.inf, 0.0, cut_blocks=("blocks.0", "blocks.1"), cut_before="blocks.2")
+    assert made.label == "vanishing"
+    assert "autograd's graph is cut in front of blocks.2" in made.reason
 
 
 def test_infinities_are_words() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 from plusone.judge.findings import finding, span, times
-from plusone.judge.run import signal_run, silent_since, troubled_run
+from plusone.judge.run import signal_run, silent_since, troubled_run, trunk_of
 from plusone.judge.thresholds import (
     BOUNDED_DECADES,
     GRADIENT_DECADES,
@@ -30,14 +31,33 @@ def judge_gradient(evidence: Evidence) -> list[Finding]:
     if abs(decades) <= abs(limit):
         return []
     code = "G201" if vanishes else "G202"
+    if evidence.cut_blocks:
+        return [_cut_off(evidence, limit)]
     no_signal = _without_signal(evidence) if decades == -math.inf else None
-    where, how = no_signal or _place(evidence.blocks, decades)
+    where, how = no_signal or _place(trunk_of(evidence), decades)
     if decades == -math.inf:
         reason = f"no gradient at all reaches the first block{how}"
     else:
         word = "smaller" if vanishes else "larger"
         reason = f"the gradient at the first block is {times(decades)} {word} than at the last{how}"
     return [finding(code, where, ratio, limit, reason)]
+
+
+def _cut_off(evidence: Evidence, limit: float) -> Finding:
+    """G201 for blocks whose weights no gradient reaches, because autograd does not see them."""
+    cut, before = evidence.cut_blocks, evidence.cut_before
+    names = span(cut[0], cut[-1]).removeprefix("in ").removeprefix("from ")
+    place = f"in front of {before}" if before else f"behind {cut[-1]}"
+    reason = (
+        f"no gradient reaches the weights of {names}: autograd's graph is cut {place} "
+        "(detach, no_grad, .data or numpy)"
+    )
+    remedy = (
+        "Take the detach or no_grad out, or, if these blocks are not to learn, say so: "
+        "requires_grad_(False) on their weights."
+    )
+    ratio = evidence.end_to_end.log10_gradient_ratio
+    return replace(finding("G201", before or cut[-1], ratio, limit, reason), remedy=remedy)
 
 
 def largest_growth(evidence: Evidence) -> float:
@@ -53,10 +73,11 @@ def _without_signal(evidence: Evidence) -> tuple[str, str] | None:
     """Where the signal ends, if it does: ReLUs that get none pass no gradient either."""
     if float(evidence.end_to_end.log10_signal_ratio) != -math.inf:
         return None
-    silent = silent_since(evidence.blocks)
+    trunk = trunk_of(evidence)
+    silent = silent_since(trunk)
     if silent:
         return silent, f": the signal is exactly zero from {silent} on"
-    first, last = signal_run(evidence.blocks, -1.0)
+    first, last = signal_run(trunk, -1.0)
     return first, f": the signal fades to zero {span(first, last)}"
 
 

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from plusone.judge.thresholds import PARALLEL, UNDERFLOW
-from plusone.records import BlockReport
+from plusone.records import BlockReport, Evidence
 
 _ROUNDS = 16
+
+
+def trunk_of(evidence: Evidence) -> tuple[BlockReport, ...]:
+    """The blocks that the ratios from end to end are about; all, where that is not known."""
+    trunk = set(evidence.trunk)
+    return tuple(b for b in evidence.blocks if b.name in trunk) or evidence.blocks
 
 
 def troubled_run(steps: Sequence[float]) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from plusone.judge.findings import finding, span, times
-from plusone.judge.run import last_run, signal_run, silent_since
+from plusone.judge.run import last_run, signal_run, silent_since, trunk_of
 from plusone.judge.thresholds import PARALLEL, PARALLEL_GROWTH, SIGNAL_DECADES
 from plusone.records import BlockReport, Evidence, Finding, Value
 
@@ -47,12 +47,13 @@ def _growth(evidence: Evidence) -> list[Finding]:
     decades = float(ratio)
     if math.isnan(decades) or abs(decades) <= SIGNAL_DECADES:
         return []
-    silent = silent_since(evidence.blocks)
+    trunk = trunk_of(evidence)
+    silent = silent_since(trunk)
     if decades == -math.inf and silent:
         reason = f"the signal is exactly zero from {silent} on"
         return [finding("A304", silent, ratio, -SIGNAL_DECADES, reason)]
     grows = decades > 0
-    first, last = signal_run(evidence.blocks, math.copysign(1.0, decades))
+    first, last = signal_run(trunk, math.copysign(1.0, decades))
     word, verb = ("larger", "grows") if grows else ("smaller", "fades")
     size = (
         f"{times(decades)} {word} than" if math.isfinite(decades) else "zero by underflow, not as"
@@ -74,7 +75,14 @@ def _parallel(blocks: tuple[BlockReport, ...], field: str, code: str, what: str)
         return []
     where = last_run([name for name, _, _ in apart], [row[1] < PARALLEL for row in apart])
     reason = (
-        f"two {what} have the mean cosine 1 - {max(end, 0.0):.1e} at the last block "
-        f"(1 - {start:.1e} at the first); from {where} on they cannot be told apart"
+        f"two {what} have the mean cosine {_cosine(end)} at the last block "
+        f"({_cosine(start)} at the first); from {where} on they cannot be told apart"
     )
     return [finding(code, where, apart[-1][2], 1.0 - PARALLEL, reason)]
+
+
+def _cosine(apart: float) -> str:
+    """The cosine 1 - `apart` in words: near 1 as its distance, which digits would hide."""
+    if apart > 0.01:
+        return f"{1.0 - apart:.2f}"
+    return f"1 - {apart:.0e}" if apart > 1e-15 else "1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from plusone.judge.gradient import largest_growth
+from plusone.judge.run import trunk_of
 from plusone.judge.thresholds import GRADIENT_DECADES, SIGNAL_DECADES
 from plusone.records import Evidence, Finding, Label, Verdict
 
@@ -14,28 +15,32 @@ _SLOPE = 2.0
 
 
 def reach_verdict(evidence: Evidence, findings: tuple[Finding, ...]) -> Verdict | None:
-    """The verdict, or None where neither gradient nor signal was measured.
+    """The verdict, or None where the gradient was not measured: a signal alone proves nothing.
 
     It says the same as the findings: it is even at their thresholds (G201, G202, A301, A304), and
-    N501 among them settles it. What was not measured does not count against the net.
+    N501 among them settles it, also without a gradient. A signal that was not measured, as in a
+    net of one block, does not count against it.
     """
     unstable = next((f for f in findings if f.code == "N501"), None)
     if unstable is not None:
         return Verdict(label="unstable", probability=0.0, reason=unstable.reason)
     gradient = float(evidence.end_to_end.log10_gradient_ratio)
     signal = float(evidence.end_to_end.log10_signal_ratio)
-    if math.isnan(gradient) and math.isnan(signal):
+    if math.isnan(gradient):
         return None
+    cut = next((f for f in findings if f.code == "G201"), None) if evidence.cut_blocks else None
+    of_gradient = cut.reason if cut else _gradient_words(gradient)
+    of_signal = _signal_words(signal, len(trunk_of(evidence)))
     beyond = {
-        _gradient_words(gradient): _beyond(gradient, GRADIENT_DECADES, largest_growth(evidence)),
-        _signal_words(signal): _beyond(signal, SIGNAL_DECADES, SIGNAL_DECADES),
+        of_gradient: _beyond(gradient, GRADIENT_DECADES, largest_growth(evidence)),
+        of_signal: _beyond(signal, SIGNAL_DECADES, SIGNAL_DECADES),
     }
     probability = 1.0 / (1.0 + math.exp(min(_SLOPE * max(beyond.values()), 700.0)))
     for (words, excess), decades in zip(beyond.items(), (gradient, signal), strict=True):
         if excess > 0:
             label: Label = "vanishing" if decades < 0 else "exploding"
             return Verdict(label=label, probability=probability, reason=words)
-    reason = f"{_gradient_words(gradient)}, {_signal_words(signal)}"
+    reason = f"{of_gradient}, {of_signal}"
     return Verdict(label="trainable", probability=probability, reason=reason)
 
 
@@ -51,18 +56,21 @@ def _beyond(decades: float, smallest: float, largest: float) -> float:
 
 
 def _gradient_words(decades: float) -> str:
-    if math.isnan(decades):
-        return "the gradient was not measured"
     if decades == -math.inf:
         return "no gradient at all reaches the first block"
-    verb = "falls" if decades < 0 else "grows"
-    return f"the gradient {verb} by {abs(decades):.1f} decades from the last block to the first"
+    return f"the gradient {_change(decades)} from the last block to the first"
 
 
-def _signal_words(decades: float) -> str:
+def _signal_words(decades: float, num_blocks: int) -> str:
     if math.isnan(decades):
-        return "the signal was not measured"
+        only_one = "there is only one block to compare the signal over"
+        return only_one if num_blocks == 1 else "the signal was not measured"
     if decades == -math.inf:
         return "the signal ends at exactly zero"
-    verb = "falls" if decades < 0 else "grows"
-    return f"the signal {verb} by {abs(decades):.1f} decades from the first block to the last"
+    return f"the signal {_change(decades)} from the first block to the last"
+
+
+def _change(decades: float) -> str:
+    if abs(decades) < 0.05:
+        return "stays level"
+    return f"{'falls' if decades < 0 else 'grows'} by {abs(decades):.1f} decades"
