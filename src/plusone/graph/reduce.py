@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from plusone.capture.trace import ValueRef
 from plusone.graph.arms import Arm
 from plusone.graph.blocks import Segment
 from plusone.graph.dag import Dag
@@ -18,13 +19,21 @@ Role = Literal["skip", "branch", "plain", "link"]
 
 
 class PathEdge(NamedTuple):
-    """An edge of the graph of paths: length 1 through the branch of block `block`, else 0."""
+    """An edge of the graph of paths: length 1 through the branch of block `block`, else 0.
+
+    What it hands back of the gradient at its target is that of the value `end`, times `factor`,
+    by the value `start`: `end` is the arm of a join, else the target's own value. A composite
+    block has the inner blocks on its branch, so its edge is but what lies behind the last of them.
+    """
 
     source: int
     target: int
     length: int
     block: int
     role: Role
+    start: ValueRef
+    end: ValueRef
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +53,27 @@ class _Reduction:
     def __init__(self, dag: Dag) -> None:
         self.dag = dag
         self.edges: list[PathEdge] = []
+        self.values: list[ValueRef] = []
         self.longest: list[int] = []
         self.reps: list[int] = [-1] * len(dag)
 
-    def node(self) -> int:
+    def node(self, v: int) -> int:
+        """A node of the small graph for node `v`."""
+        self.values.append(self.dag.value[v])
         self.longest.append(0)
-        return len(self.longest) - 1
+        self.reps[v] = len(self.longest) - 1
+        return self.reps[v]
 
-    def edge(self, source: int, target: int, length: int, block: int, role: Role) -> None:
-        if source >= 0:
-            self.edges.append(PathEdge(source, target, length, block, role))
-            self.longest[target] = max(self.longest[target], self.longest[source] + length)
+    def edge(self, kind: tuple[int, int, Role], target: int, source: int, arm: Arm) -> None:
+        """An edge of (length, block, role) that enters `target` by `arm`."""
+        if source < 0:
+            return
+        length, block, role = kind
+        op, out = self.dag.value[arm.node]
+        end = (op, out if out < 0 else arm.out)
+        start = self.values[source]
+        self.edges.append(PathEdge(source, target, length, block, role, start, end, arm.factor))
+        self.longest[target] = max(self.longest[target], self.longest[source] + length)
 
     def behind(self, node: int) -> list[int]:
         found = dict.fromkeys(self.reps[p] for p in self.dag.parents[node])
@@ -91,27 +110,26 @@ def reduced_paths(dag: Dag, joins: list[Join], segments: list[Segment]) -> Reduc
 
 def _join(made: _Reduction, v: int, block: int, segment: Segment) -> None:
     assert segment.join is not None
-    target = made.node()
+    target = made.node(v)
     skips: set[Arm] = {s.arm for s in segment.join.skips}
     branch = 0 if segment.is_composite else 1
     for arm in segment.join.arms:
-        is_skip = arm in skips
-        source = made.reps[arm.node]
-        made.edge(source, target, 0 if is_skip else branch, block, "skip" if is_skip else "branch")
-    made.reps[v] = target
+        kind: tuple[int, int, Role] = (branch, block, "branch")
+        if arm in skips:
+            kind = (0, block, "skip")
+        made.edge(kind, target, made.reps[arm.node], arm)
 
 
 def _plain(made: _Reduction, v: int, block: int) -> None:
-    sources = made.behind(v)
-    target = made.node()
-    for source in sources:
-        made.edge(source, target, 1, block, "plain")
-    made.reps[v] = target
+    _through(made, v, (1, block, "plain"))
 
 
 def _merge(made: _Reduction, v: int) -> None:
+    _through(made, v, (0, -1, "link"))
+
+
+def _through(made: _Reduction, v: int, kind: tuple[int, int, Role]) -> None:
     sources = made.behind(v)
-    target = made.node()
+    target = made.node(v)
     for source in sources:
-        made.edge(source, target, 0, -1, "link")
-    made.reps[v] = target
+        made.edge(kind, target, source, Arm(v, made.dag.value[v][1]))

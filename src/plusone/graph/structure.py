@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +14,8 @@ from plusone.graph.skipgraph import Block, SkipGraph
 from plusone.records import Fold, PathLaw, Structure
 
 
-def structure_of(
-    graph: SkipGraph, num_parameters: int, gains: Mapping[int, tuple[float, float]] | None = None
-) -> Structure:
-    """The structure; `gains[k]` are the second-moment gains of the skip and branch of block k."""
+def structure_of(graph: SkipGraph, num_parameters: int, gains: Sequence[float] = ()) -> Structure:
+    """The structure; `gains` as in `paths_of`."""
     return Structure(
         num_blocks=len(graph.blocks),
         depth=max((b.depth for b in graph.blocks), default=0),
@@ -29,15 +27,12 @@ def structure_of(
     )
 
 
-def paths_of(graph: SkipGraph, gains: Mapping[int, tuple[float, float]] | None = None) -> PathLaw:
+def paths_of(graph: SkipGraph, gains: Sequence[float] = ()) -> PathLaw:
     """The path-length law of the graph, with the gradient's shares where gains are given.
 
-    An edge through block k carries that block's gain of the gradient's second moment; edges of
-    blocks without a measured gain, and links between blocks, carry 1.
+    `gains[i]` is the gain of the gradient's second moment over edge i of the graph of paths.
     """
-    weights = None
-    if gains:
-        weights = np.array([_log_gain(gains.get(e.block), e.role) for e in graph.path_edges])
+    weights = np.array([_log_gain(gain) for gain in gains]) if gains else None
     edges = graph.path_edges
     law = path_law(
         PathGraph(
@@ -54,11 +49,8 @@ def paths_of(graph: SkipGraph, gains: Mapping[int, tuple[float, float]] | None =
     return replace(law, log10_count=-1.0) if math.isinf(law.log10_count) else law
 
 
-def _log_gain(gain: tuple[float, float] | None, role: str) -> float:
-    if gain is None or role == "link":
-        return 0.0
-    value = gain[0] if role == "skip" else gain[1]
-    return math.log(value) if value > 0 else -math.inf
+def _log_gain(gain: float) -> float:
+    return math.log(gain) if gain > 0 else -math.inf
 
 
 def fold(blocks: tuple[Block, ...]) -> tuple[Fold, ...]:

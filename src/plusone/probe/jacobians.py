@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +20,7 @@ from plusone.probe.endtoend import DensityConfig, SingularDensity, end_to_end_de
 from plusone.probe.fronts import chain_from, fronts_of
 from plusone.probe.joins import places_of
 from plusone.probe.linearise import Linearisation, linearise
+from plusone.probe.path_gains import path_gains
 from plusone.probe.spectrum import Estimate, JacobianSpectrum, SpectrumConfig
 from plusone.records import (
     NOT_MEASURED,
@@ -40,13 +42,13 @@ _COMPOSITE_SWEEPS = 2.0
 class Spectra:
     """What was found: spectra by block number, end-to-end values, gains for the path law.
 
-    `gains[k]` are the second-moment gains of a random gradient over the skip and the branch of
-    block k. `method` says in words how it was measured.
+    `gains` are those of a random gradient's second moment over the edges of the graph of paths
+    (empty where one is not known). `method` says in words how it was measured.
     """
 
     blocks: Mapping[int, BlockSpectra] = field(default_factory=dict)
     end_to_end: SingularDensity | None = None
-    gains: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    gains: tuple[float, ...] = ()
     method: str = ""
     not_measured: tuple[NotMeasured, ...] = ()
 
@@ -106,10 +108,16 @@ def measure_spectra(
         why = f"{whole.num_products} products do not resolve the small singular values"
         what = f"{' and '.join(whole.unresolved)} end-to-end singular value"
         gaps.append(NotMeasured(what=what, why=why))
+    gains = path_gains(line, graph, blocks, generator=generator)
+    unknown = {graph.path_edges[k].block for k, gain in enumerate(gains) if math.isnan(gain)}
+    if unknown:
+        names = [graph.blocks[k].name for k in sorted(unknown) if k >= 0]
+        why = f"the gain of {_shown(names)} is not known" if names else "a gain is not known"
+        gaps.append(NotMeasured(what="gradient-weighted path length", why=why))
     return Spectra(
         blocks=blocks,
         end_to_end=None if isinstance(whole, Unmeasured) else whole,
-        gains=_gains(graph, blocks),
+        gains=() if unknown else gains,
         method=_method(line, request),
         not_measured=tuple(gaps),
     )
@@ -155,8 +163,13 @@ def measure_blocks(
 
 
 def _gap(what: str, why: str, names: list[str]) -> NotMeasured:
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return NotMeasured(what=f"{what} of {shown}", why=why)
+    return NotMeasured(what=f"{what} of {_shown(names)}", why=why)
+
+
+def _shown(names: list[str]) -> str:
+    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+    *most, last = [*names[:3], *more]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _end_to_end(
@@ -181,36 +194,6 @@ def _end_to_end(
         config=DensityConfig(),
         fronts=[(place, front) for place, front in places if place is not None],
     )
-
-
-def _gains(graph: SkipGraph, blocks: Mapping[int, BlockSpectra]) -> dict[int, tuple[float, float]]:
-    """Gains of the mean square of the gradient's elements: |J|_F^2 / inputs for random ones.
-
-    With u of unit variance, E|J^T u|^2 = |J|_F^2 is shared by as many elements as J has inputs.
-    What the whole block gives beyond its branch is the skip's, as if the two were uncorrelated.
-    """
-    gains = {}
-    for k, spectra in blocks.items():
-        block = graph.blocks[k]
-        whole = _frobenius(spectra.block)
-        if whole is None:
-            continue
-        if block.kind == "plain":
-            gains[k] = (0.0, whole**2)
-            continue
-        branch = _frobenius(spectra.branch)
-        if branch is None:
-            continue
-        skip = 1.0 if block.skip in ("identity", "concat") else max(whole**2 - branch**2, 0.0)
-        gains[k] = (skip, branch**2)
-    return gains
-
-
-def _frobenius(spectrum: JacobianSpectrum | Unmeasured | None) -> float | None:
-    if spectrum is None or spectrum.frobenius_rms is None:
-        return None
-    value = spectrum.frobenius_rms.value
-    return value if value == value and value not in (float("inf"),) else None
 
 
 def _method(line: Linearisation, request: SpectraRequest) -> str:
