@@ -78,17 +78,11 @@ def profile_by_hand(
 
 def _block(branch: Tensor, skip: Tensor, y: Tensor, g: Tensor) -> BlockByHand:
     samples = [s.flatten() for s in y]
-    if branch.shape == skip.shape:
-        shares = [float(f.norm() ** 2 / s.norm() ** 2) for f, s in zip(branch, skip, strict=True)]
-    else:  # a concatenation: sizes are compared by element
-        shares = [
-            float(f.square().mean() / s.square().mean()) for f, s in zip(branch, skip, strict=True)
-        ]
     return BlockByHand(
         signal_rms=math.sqrt(float(y.square().mean())),
         gradient_rms=math.sqrt(float(g.square().mean())),
         gradient_norm=math.sqrt(sum(float(s.norm() ** 2) for s in g) / len(g)),
-        residual_ratio=math.sqrt(sum(shares) / len(shares)),
+        residual_ratio=math.sqrt(float(branch.square().mean() / skip.square().mean())),
         similarity=_mean_cosine(samples),
         token_similarity=_mean_cosine(list(y[0])) if y.dim() == 3 else None,
         rank=_rank(samples),

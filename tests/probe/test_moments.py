@@ -136,14 +136,37 @@ def test_tiny_rows_have_cosines_too() -> None:
     torch.testing.assert_close(tiny, gram, rtol=0, atol=1e-6)
 
 
-def test_a_zero_row_has_no_cosine() -> None:
-    x = torch.randn(3, 4)
-    x[1] = 0
+@pytest.mark.parametrize("size", [1.0, 1e-30])
+def test_zero_rows_count_neither_for_the_cosine_nor_for_the_rank(size: float) -> None:
+    x = torch.randn(3, 4) * size
+    padded = torch.zeros(5, 4)
+    padded[[0, 2, 3]] = x
+    gram, without = moments(padded, 5).gram, moments(x, 3).gram
+    assert gram is not None
+    assert without is not None
+    assert mean_cosine(gram) == pytest.approx(mean_cosine(without))
+    assert effective_rank(gram) == pytest.approx(effective_rank(without))
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_fewer_than_two_rows_have_no_cosine_and_no_rank(rows: int) -> None:
+    x = torch.zeros(3, 4)
+    x[:rows] = torch.randn(rows, 4)
     gram = moments(x, 3).gram
     assert gram is not None
-    assert math.isnan(mean_cosine(gram))
-    assert math.isnan(effective_rank(gram))
-    assert math.isfinite(float(gram[0, 2]))
+    assert mean_cosine(gram) is None
+    assert effective_rank(gram) is None
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_row_that_is_not_finite_has_the_cosine_nan(bad: float) -> None:
+    x = torch.randn(4, 3)
+    x[0], x[1, 1] = 0, bad
+    gram = moments(x, 4).gram
+    assert gram is not None
+    for found in (mean_cosine(gram), effective_rank(gram)):
+        assert found is not None
+        assert math.isnan(found)
 
 
 def test_of_a_large_batch_the_first_samples_are_compared() -> None:

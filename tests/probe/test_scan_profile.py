@@ -161,3 +161,90 @@ def test_a_second_forward_that_ran_otherwise_is_not_read_as_the_first() -> None:
     report = plusone.scan(net, torch.randn(8, 6), quick=True, timed=False)
     assert "the head passes none" not in report.provenance.loss
     assert [float(block.gradient_norm) for block in report.blocks] == [0.0, 0.0]
+
+
+class OneSampleShut(torch.nn.Module):
+    """Residual blocks behind a gate that shuts some samples out."""
+
+    def __init__(self, open_: list[int]) -> None:
+        super().__init__()
+        self.blocks = torch.nn.ModuleList(torch.nn.Linear(8, 8) for _ in range(3))
+        self.open = torch.tensor(open_).float()[:, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for k, block in enumerate(self.blocks):
+            x = x + block(torch.relu(x))
+            x = x * self.open if k == 0 else x
+        return x
+
+
+@pytest.mark.parametrize(
+    ("open_", "vanishes"),
+    [([1, 0], False), ([1, 1, 0, 0], False), ([1, 0, 0], True), ([1, 1, 0, 0, 0], True)],
+)
+def test_samples_that_are_shut_out_decide_where_they_are_most(
+    open_: list[int], vanishes: bool
+) -> None:
+    net = OneSampleShut(open_)
+    report = plusone.scan(net, torch.randn(len(open_), 8), quick=True, timed=False)
+    ratio = float(report.end_to_end.log10_gradient_ratio)
+    assert (ratio == -torch.inf) == vanishes
+    assert report.verdict is not None
+    assert (report.verdict.label == "vanishing") == vanishes
+
+
+class UnitBranch(torch.nn.Module):
+    """A residual block whose branch has the same size whatever that of its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(8, 8)
+
+    def branch(self, x: Tensor) -> Tensor:
+        return self.layer(torch.nn.functional.normalize(x, dim=-1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-3, 0.0])
+def test_a_small_sample_does_not_decide_the_ratio_of_branch_and_skip(size: float) -> None:
+    net = torch.nn.Sequential(UnitBranch(), UnitBranch())
+    x = torch.randn(6, 8)
+    x[0] *= size
+    found = plusone.scan(net, x, quick=True, timed=False).blocks[0].residual_ratio
+    branch, skip = (t.detach().square().mean(1) for t in (net[0].branch(x), x))
+    assert float(found) == pytest.approx(float((branch.mean() / skip.mean()).sqrt()), rel=1e-5)
+    # By jackknife, which the linearised error agrees with up to the curvature of the ratio.
+    left_out = [float((branch.sum() - branch[i]) / (skip.sum() - skip[i])) ** 0.5 for i in range(6)]
+    mean = sum(left_out) / 6
+    jackknife = (5 / 6 * sum((r - mean) ** 2 for r in left_out)) ** 0.5
+    assert found.stderr == pytest.approx(jackknife, rel=0.5)
+
+
+class Smooth(torch.nn.Module):
+    """A graph network whose nodes become alike; those without neighbours become zero."""
+
+    def __init__(self, neighbours: Tensor) -> None:
+        super().__init__()
+        self.mean = 0.95 * neighbours / neighbours.sum() ** 0.5 + 0.05 * torch.diag(
+            neighbours.diagonal()
+        )
+        self.layers = torch.nn.ModuleList(torch.nn.Linear(32, 32, bias=False) for _ in range(10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = 2 * torch.relu(self.mean @ layer(x))
+        return x
+
+
+def test_a_node_of_zeros_hides_no_smoothing() -> None:
+    torch.manual_seed(0)
+    neighbours = torch.ones(12, 12)
+    isolated = neighbours.clone()
+    isolated[-1] = isolated[:, -1] = 0
+    x = torch.randn(3, 12, 32)
+    for graph in (neighbours, isolated):
+        report = plusone.scan(Smooth(graph), x, quick=True, timed=False)
+        assert [f.code for f in report.findings if f.code.startswith("A3")] == ["A302"]
+        assert float(report.blocks[-1].token_similarity) > 0.9999

@@ -17,8 +17,10 @@ from plusone.probe.moments import mean_square, mean_square_of_all
 class GradientProfile:
     """Mean squares of the gradient: `at[value]` per sample, `parameters[name]` over all elements.
 
-    `parameters[name]` is None where no path leads from the parameter to an output. Rows of
-    `at[value]` of several backward passes are stacked: shape [passes * samples].
+    `parameters[name]` is None where no path leads from the parameter to an output. Of several
+    backward passes `at[value]` holds each sample's mean, shape [samples]: passes are no new
+    samples. Where there is but one sample it holds the passes, whose spread is that of the random
+    cotangents.
     """
 
     at: dict[ValueRef, torch.Tensor]
@@ -69,7 +71,7 @@ def gradient_profile(
         for handle in handles:
             handle.remove()
     return GradientProfile(
-        at={v: torch.cat(readers[v].rows) for v in wanted if v in readers and readers[v].rows},
+        at={v: _over_passes(readers[v].rows) for v in wanted if v in readers and readers[v].rows},
         parameters={name: _square(g) for name, g in gradients.items()},
     )
 
@@ -99,6 +101,11 @@ class _Reader:
         if self.is_kept:
             self.gradient = gradient
         self.rows.append(mean_square(gradient, self._batch))
+
+
+def _over_passes(rows: Sequence[torch.Tensor]) -> torch.Tensor:
+    stacked = torch.stack(list(rows))
+    return stacked.mean(0) if stacked.shape[1] > 1 else stacked.flatten()
 
 
 def _square(gradient: torch.Tensor | None) -> float | None:

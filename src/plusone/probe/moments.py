@@ -21,8 +21,9 @@ _PIECE = 2**17
 class Moments:
     """What was read of one tensor of `shape`: `square[b]` is the mean of its squares in sample b.
 
-    `gram` is the matrix of cosines between the first samples; `tokens` that between some positions
-    of the first sample (None where the tensor has none).
+    `gram` is the matrix of cosines between the first `MAX_SAMPLES` samples; `tokens` that between
+    at most `MAX_TOKENS` positions of the first sample (None where the tensor has none). A row of
+    zeros (padding, an isolated node) has no direction: its cosines, with itself too, are 0.
     """
 
     shape: tuple[int, ...]
@@ -177,8 +178,9 @@ def _gram(rows: torch.Tensor) -> torch.Tensor:
 
 
 def _cosines(products: torch.Tensor) -> torch.Tensor:
-    """The matrix of cosines, from that of scalar products; a zero row gives NaN."""
+    """The matrix of cosines, from that of scalar products; a zero row has cosine 0 with all."""
     norm = products.diagonal().clamp_min(0).sqrt()
+    norm = torch.where(norm == 0, 1.0, norm)
     return products / (norm[:, None] * norm[None, :])
 
 
@@ -197,20 +199,32 @@ def _token_gram(tensor: torch.Tensor, batch: int | None) -> torch.Tensor | None:
     return _cosines(_products(rows[::step][:MAX_TOKENS])[0])
 
 
-def mean_cosine(gram: torch.Tensor) -> float:
-    """The mean cosine between two different rows, from their matrix of cosines."""
-    n = gram.shape[0]
-    return float((gram.sum() - gram.diagonal().sum()) / (n * (n - 1)))
+def mean_cosine(gram: torch.Tensor, pairs: torch.Tensor | None = None) -> float | None:
+    """The mean cosine between two different rows, from their matrix of cosines.
 
-
-def effective_rank(gram: torch.Tensor) -> float:
-    """exp of the entropy of the normalised eigenvalues (Roy and Vetterli 2007, definition 1).
-
-    Of the matrix of cosines, so a long row counts no more than a short one: between 1 (all rows
-    parallel) and the number of rows (all orthogonal).
+    Zero rows do not count; `pairs` may choose among the others. None where no pair is left, NaN
+    where a row is not finite.
     """
+    has_direction = gram.diagonal() != 0
+    counts = (has_direction[:, None] & has_direction).fill_diagonal_(fill_value=False)
+    counts = counts if pairs is None else counts & pairs
+    return float(gram[counts].mean()) if bool(counts.any()) else None
+
+
+def effective_rank(gram: torch.Tensor) -> float | None:
+    """exp of the entropy of the eigenvalues of the matrix of cosines, over their sum.
+
+    Between 1 (all rows parallel) and the number of rows (all orthogonal); a long row counts no
+    more than a short one, and a zero row not at all. None with fewer than two other rows, NaN
+    where a row is not finite.
+
+    Reference: Friedman and Dieng (2023), definition 3.1, with the cosine as similarity. Eigenvalues
+    are squared singular values of the rows, whose first powers Roy and Vetterli (2007) take.
+    """
+    if int((gram.diagonal() != 0).sum()) < 2:
+        return None
     if not bool(torch.isfinite(gram).all()):
-        return float("nan")
+        return math.nan
     p = torch.linalg.eigvalsh(gram).clamp_min(0)
     p = p / p.sum()
     return float(torch.exp(-(p * p.clamp_min(1e-300).log()).sum()))

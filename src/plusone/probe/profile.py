@@ -75,3 +75,20 @@ def rms(square: torch.Tensor) -> Value:
     if n < 2 or not math.isfinite(mean) or root == 0.0:
         return Value.of(root)
     return Value.of(root, stderr=float(square.std()) / math.sqrt(n) / (2 * root))
+
+
+def ratio_of_rms(above: torch.Tensor, below: torch.Tensor) -> Value:
+    """rms(above) / rms(below) over all samples, from the mean squares of each.
+
+    r^2 = sum(above) / sum(below), with the standard error of a ratio estimate: the spread of
+    above - r^2 below (Cochran 1977, sec. 2.11). A sample counts by its size, so one of zeros is
+    none.
+    """
+    mean = float(below.mean())
+    square = float(above.mean() / below.mean())
+    root = math.sqrt(square) if square >= 0 else math.nan
+    n = above.numel()
+    if n < 2 or not math.isfinite(square) or root == 0.0:
+        return Value.of(root)
+    spread = float((above - square * below).std()) / mean / math.sqrt(n)
+    return Value.of(root, stderr=spread / (2 * root))
