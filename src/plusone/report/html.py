@@ -4,50 +4,23 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import jinja2
 from markupsafe import Markup, escape
 
-from plusone.records import BlockReport, Finding, ReportData, Value
+from plusone.records import ReportData
 from plusone.report import facts, json, lines
-from plusone.report.columns import errors_note, measured, skip_of
+from plusone.report.blocktable import Row, rows, widths
+from plusone.report.columns import errors_note, measured
 from plusone.report.figures import figures
-from plusone.report.folding import Stretch, folded, representative
-from plusone.report.numerals import factor, shown, with_error
-from plusone.report.places import codes_of, common_prefix, findings_by_block, span_name, tone_of
+from plusone.report.numerals import factor
+from plusone.report.places import common_prefix
 from plusone.report.profile import DEFAULT_BAND, HealthyBand
 
 __all__ = ["DEFAULT_BAND", "EMBED_BUDGET", "HealthyBand", "fragment", "page"]
 
 EMBED_BUDGET = 95_000
 """Bytes that a page may have with its numbers embedded as JSON; beyond, they are left out."""
-
-Named = dict[int, tuple[Finding, ...]]
-MOST_WITH_ERRORS = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """A number of the block table: as shown, with its error as a hint, and whether it is bad."""
-
-    text: str
-    hint: str = ""
-    is_bad: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A row of the block table; `inside` holds the rows of the blocks that it folds."""
-
-    position: str
-    name: str
-    skip: str
-    cells: tuple[Cell, ...]
-    codes: str = ""
-    tone: str = ""
-    inside: tuple[Row, ...] = ()
 
 
 def page(data: ReportData, *, band: HealthyBand = DEFAULT_BAND) -> str:
@@ -68,6 +41,7 @@ def page(data: ReportData, *, band: HealthyBand = DEFAULT_BAND) -> str:
 
 def fragment(data: ReportData, *, band: HealthyBand = DEFAULT_BAND, is_styled: bool = True) -> str:
     """The page's body as one element, for notebooks: no ids, and style for itself alone."""
+    found = rows(data)
     return (
         environment()
         .get_template("fragment.html.j2")
@@ -82,7 +56,8 @@ def fragment(data: ReportData, *, band: HealthyBand = DEFAULT_BAND, is_styled: b
             end_to_end=facts.end_to_end_facts(data.end_to_end, sign="±"),
             figures=figures(data, band=band),
             measures=measured(data),
-            rows=rows(data),
+            rows=found,
+            widths=widths(data, found),
             prefix=common_prefix(data.blocks).removesuffix("."),
             errors_note=errors_note(data),
             provenance=facts.provenance_facts(data),
@@ -153,46 +128,3 @@ def key_facts(data: ReportData) -> facts.Facts:
     if data.verdict is not None:
         found.append(("findings", f"{len(data.findings):,}"))
     return tuple(found)
-
-
-def rows(data: ReportData) -> tuple[Row, ...]:
-    """The rows of the block table, repeats folded."""
-    prefix = common_prefix(data.blocks)
-    named = findings_by_block(data)
-    return tuple(_row(data, stretch, prefix, named) for stretch in folded(data))
-
-
-def _row(data: ReportData, stretch: Stretch, prefix: str, named: Named) -> Row:
-    blocks = [data.blocks[i] for i in stretch.indices]
-    names = (blocks[0].name.removeprefix(prefix), blocks[-1].name.removeprefix(prefix))
-    if stretch.count == 1:
-        return Row(
-            position=f"{stretch.first + 1:,}",
-            name=names[0] or "-",
-            skip=skip_of(blocks[0]),
-            cells=_cells(data, blocks),
-            codes=codes_of(named.get(stretch.first, ())),
-            tone=tone_of(named.get(stretch.first, ())),
-        )
-    skips = {skip_of(block) for block in blocks}
-    return Row(
-        position="",
-        name=f"{span_name(*names, dots='…')} x{stretch.count}",
-        skip=skips.pop() if len(skips) == 1 else "mixed",
-        cells=_cells(data, blocks),
-        inside=tuple(_row(data, Stretch(first=i), prefix, named) for i in stretch.indices),
-    )
-
-
-def _cells(data: ReportData, blocks: list[BlockReport]) -> tuple[Cell, ...]:
-    has_hints = len(data.blocks) <= MOST_WITH_ERRORS
-    return tuple(_cell(blocks, measure.of, has_hints) for measure in measured(data))
-
-
-def _cell(blocks: list[BlockReport], of: Callable[[BlockReport], Value], has_hint: bool) -> Cell:
-    value = of(blocks[0]) if len(blocks) == 1 else representative([of(b) for b in blocks])
-    return Cell(
-        text=shown(value),
-        hint=with_error(value, sign="±") if has_hint and value.stderr is not None else "",
-        is_bad=value.is_measured and not value.is_finite,
-    )

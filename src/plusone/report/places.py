@@ -48,9 +48,9 @@ def findings_by_block(data: ReportData) -> dict[int, tuple[Finding, ...]]:
     return {index: tuple(placed[index]) for index in sorted(placed)}
 
 
-def codes_of(findings: Sequence[Finding]) -> str:
-    """The codes of some findings, each once."""
-    return " ".join(dict.fromkeys(finding.code for finding in findings))
+def codes_of(findings: Sequence[Finding]) -> tuple[tuple[str, str], ...]:
+    """The codes of some findings with their severities, each once."""
+    return tuple(dict.fromkeys((finding.code, finding.severity) for finding in findings))
 
 
 def tone_of(findings: Sequence[Finding]) -> str:
