@@ -46,8 +46,8 @@ def test_a_layer_whose_peers_join_below_it_is_found() -> None:
 def test_several_plain_pieces_of_one_block_are_one_finding() -> None:
     blocks = [block(f"blocks.{k}") for k in range(5)]
     pieces = [
-        plain("blocks.2.body.0", shape=(8, 16)),
-        plain("blocks.2.body.1", input_shape=(8, 16)),
+        plain("blocks.2.body.0", shape=(8, 16), layers=1),
+        plain("blocks.2.body.1", input_shape=(8, 16), layers=1),
     ]
     (finding,) = missing([*blocks[:2], *pieces, *blocks[3:]])
     assert finding.where == "blocks.2.body.0"
@@ -117,3 +117,10 @@ def test_a_block_around_a_module_is_a_peer_of_the_module_without_one() -> None:
     del blocks[5]
     (finding,) = missing(blocks)
     assert finding.where == "mlps.2"
+
+
+def test_a_bare_layer_in_the_list_of_deeper_blocks_is_no_peer_of_theirs() -> None:
+    blocks = [plain("0", layers=1), *(block(str(k)) for k in range(1, 7))]
+    assert missing(blocks) == []
+    (finding,) = missing([plain("0", layers=2), *blocks[1:]])
+    assert finding.where == "0"

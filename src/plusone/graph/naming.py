@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import takewhile
 
 from plusone.capture.trace import Call, Trace
 from plusone.graph.blocks import Segment, shared_path
@@ -26,7 +27,7 @@ def block_names(dag: Dag, trace: Trace, segments: list[Segment]) -> list[str]:
         if segment.kind == "plain":
             name = path if path not in taken else dag.path[min(segment.nodes)]
         elif not path or joined[segment.call] > 1:
-            name = _branch_module(dag, segment, path) or path or _unowned(dag, trace, segment)
+            name = _branch_module(dag, segment, path) or _unowned(dag, trace, segment, path) or path
         elif dag.name[segment.output] in CONCAT:
             shared = _shared_module(dag, segment)
             name = path if path.startswith(shared) else shared
@@ -56,24 +57,32 @@ def _branch_module(dag: Dag, segment: Segment, owner: str) -> str:
     shared = shared_path(dag.path[v] for v in weighted)
     if shared and shared != owner and shared.startswith(owner):
         return shared
-    if segment.is_composite and not owner:
+    if segment.is_composite:
         return ""
     prefix = f"{owner}." if owner else ""
     below = [dag.path[v] for v in weighted if dag.path[v].startswith(prefix)]
     rest = [p[len(prefix) :] for p in below if p != owner]
-    return prefix + rest[0].split(".")[0] if rest else ""
+    return prefix + _member(rest[0]) if rest else ""
 
 
-def _unowned(dag: Dag, trace: Trace, segment: Segment) -> str:
-    """A name for a block that the model's own forward makes of several modules, or of none."""
+def _member(path: str) -> str:
+    """The first module of a path; of a list, its element (`convs.0` of `convs.0.linear`)."""
+    first, *inside = path.split(".")
+    numbers = takewhile(str.isdigit, inside)
+    return ".".join([first, *numbers])
+
+
+def _unowned(dag: Dag, trace: Trace, segment: Segment, owner: str) -> str:
+    """A name for a block that `owner` itself makes of several of its modules, or of none."""
     if not segment.is_composite:
         read = [p for v in sorted(segment.nodes) for p in dag.params[v]]
-        return trace.parameters[read[0]] if read else ""
+        return trace.parameters[read[0]] if read and not owner else ""
     node = max((arm.node for arm in segment.arms), default=segment.entry)
-    while node > segment.entry and dag.path[node] == "" and dag.parents[node]:
+    while node > segment.entry and dag.path[node] == owner and dag.parents[node]:
         node = max(dag.parents[node])
     path = dag.path[node] if node > segment.entry else ""
-    return f"{dag.name[segment.output]} after {path}" if path else ""
+    is_inside = path != owner and (not owner or path.startswith(f"{owner}."))
+    return f"{dag.name[segment.output]} after {path}" if is_inside else ""
 
 
 class Sites:

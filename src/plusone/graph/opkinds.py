@@ -67,6 +67,9 @@ TRANSPARENT = frozenset(
 # Operations that keep a part of the numbers.
 PARTS = frozenset(["select", "slice", "unbind", "narrow", "index_select"])
 
+# The order of the dimensions changes.
+MOVING = frozenset(["permute", "transpose", "movedim"])
+
 # The result is made from the shape (or the type) of the operands, not from their numbers.
 SHAPE_ONLY = frozenset(
     [
@@ -97,6 +100,9 @@ SHAPE_ONLY = frozenset(
 
 # Multiplication or division by something that is not the signal is a scale; by signal, a gate.
 SCALE = frozenset(["mul", "div", "neg", "multiply", "divide", "rsub"])
+
+# Random numbers of both signs: what they multiply is noise of that size, and no signal.
+NOISE = frozenset(["randn", "randn_like", "normal", "normal_functional"])
 
 # Sums of signals: the joins of residual connections.
 ADD = frozenset(["add", "sub", "lerp", "addcmul", "addcdiv"])
@@ -152,6 +158,14 @@ MIXING = frozenset(
         "_addmm_activation",
         "mkldnn_linear",
         "convolution_overrideable",
+    ]
+)
+
+# The names that one matrix product has, by the rank of its operands and with or without a bias.
+MATRIX_PRODUCTS = frozenset(
+    [
+        *("mm", "bmm", "mv", "linear", "matmul", "addmm", "baddbmm", "addbmm", "addmv"),
+        *("_addmm_activation", "mkldnn_linear"),
     ]
 )
 

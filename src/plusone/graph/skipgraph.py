@@ -10,6 +10,7 @@ from plusone.graph.ancestry import Ancestry
 from plusone.graph.attend import attention_skips, with_depth_attention
 from plusone.graph.blocks import Segment, find_blocks
 from plusone.graph.dag import Dag, activation_graph
+from plusone.graph.ends import without_stem_and_head
 from plusone.graph.naming import Sites, block_names
 from plusone.graph.reduce import PathEdge, reduced_paths
 from plusone.graph.skips import Join, SkipEdge, find_joins
@@ -74,6 +75,7 @@ def find_skips(trace: Trace) -> SkipGraph:
     ancestry = Ancestry(dag)
     joins = with_depth_attention(dag, find_joins(dag, ancestry))
     segments = find_blocks(dag, ancestry, joins, trace.calls)
+    segments = without_stem_and_head(dag, ancestry, segments, trace.calls)
     names = block_names(dag, trace, segments)
     paths = reduced_paths(dag, joins, segments)
     levels = _levels(segments)
@@ -122,8 +124,16 @@ def _block(dag: Dag, trace: Trace, segment: Segment, name: str, depth: int, leve
         shape=shape,
         input_shape=dag.shape[segment.entry],
         parameters=_parameters(dag, trace, segment),
-        signature=(segment.kind, kind, segment.layers, call.cls, shape[2:], segment.is_composite),
+        signature=_signature(dag, segment, call.cls, shape),
     )
+
+
+def _signature(dag: Dag, segment: Segment, cls: str, shape: tuple[int, ...]) -> tuple[object, ...]:
+    kind = segment.skip.kind if segment.skip is not None else None
+    # Where features are laid side by side, every block is wider than the one before.
+    size = shape[2:] if kind == "concat" else shape[1:]
+    before = dag.shape[segment.entry][1:] if kind is None else ()
+    return (segment.kind, kind, segment.layers, cls, before, size, segment.is_composite)
 
 
 def _parameters(dag: Dag, trace: Trace, segment: Segment) -> tuple[int, ...]:

@@ -12,7 +12,8 @@ from plusone.records import BlockReport, Finding, Value
 
 
 def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
-    """S104: peers are blocks whose names differ in their numbers alone (`h.3.attn`, `h.4.attn`).
+    """S104: peers are blocks whose names differ in their numbers alone (`h.3.attn`, `h.4.attn`)
+    and whose branches have as many weighted layers.
 
     A plain block, or the run of plain blocks at one such place, is accused if most of its peers
     add a skip, one of them in the same list, and if an identity would fit. Blocks that change the
@@ -58,6 +59,8 @@ def _is_added(block: BlockReport) -> bool:
     return block.kind == "residual" and block.skip in _ADDED
 
 
+# The layers of a block around other blocks are theirs.
+_UNCOUNTED = 0
 _ADDED = ("identity", "projection", "scaled", "gated")
 
 
@@ -79,7 +82,8 @@ def _candidates(
     for place in at:
         alike[_pattern(place)] = alike.get(_pattern(place), 0) + 1
     for place, inside in at.items():
-        peers = _alike(place, residual)
+        layers = sum(block.layers for block in inside)
+        peers = [p for p in _alike(place, residual) if p.layers in (layers, _UNCOUNTED)]
         if len(peers) > max(1, alike[_pattern(place)]):
             yield place, peers, inside
 
