@@ -1,7 +1,8 @@
 """The graph of paths: sources, joins, plain blocks and merges, with the length of each edge.
 
 Everything in between is folded: attention's query, key and value come from one place, so they are
-one path; the memory that a decoder also reads is another.
+one path; the memory that a decoder also reads is another, be attention one operation or written
+out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from plusone.graph.arms import Arm
 from plusone.graph.blocks import Segment
 from plusone.graph.dag import Dag
 from plusone.graph.skips import Join
+from plusone.graph.sources import path_sources
 
 Role = Literal["skip", "branch", "plain", "link"]
 
@@ -56,6 +58,7 @@ class _Reduction:
         self.values: list[ValueRef] = []
         self.longest: list[int] = []
         self.reps: list[int] = [-1] * len(dag)
+        self.merged: dict[int, frozenset[int]] = {}
 
     def node(self, v: int) -> int:
         """A node of the small graph for node `v`."""
@@ -87,7 +90,11 @@ def reduced_paths(dag: Dag, joins: list[Join], segments: list[Segment]) -> Reduc
     entries = {s.entry for s in segments} | {e.entry for j in joins for e in j.skips}
     ends = set(dag.sinks) | set(dag.sources)
     depths = [0] * len(segments)
+    sources = path_sources(dag)
+    silent = set(dag.sources).difference(sources)
     for v in range(len(dag)):
+        if v in silent:
+            continue
         block = block_at.get(v)
         if block is not None and segments[block].kind == "residual":
             _join(made, v, block, segments[block])
@@ -96,14 +103,14 @@ def reduced_paths(dag: Dag, joins: list[Join], segments: list[Segment]) -> Reduc
         elif v in entries or v in ends or len(made.behind(v)) > 1:
             _merge(made, v)
         else:
-            made.reps[v] = made.behind(v)[0] if dag.parents[v] else -1
+            made.reps[v] = next(iter(made.behind(v)), -1)
         if block is not None:
             depths[block] = made.longest[made.reps[v]]
     return ReducedPaths(
         num_nodes=len(made.longest),
         edges=tuple(made.edges),
-        inputs=tuple(sorted({made.reps[s] for s in dag.sources})),
-        outputs=tuple(sorted({made.reps[s] for s in dag.sinks})),
+        inputs=tuple(sorted({made.reps[s] for s in sources})),
+        outputs=tuple(sorted({made.reps[s] for s in dag.sinks if s not in silent})),
         depths=tuple(depths),
     )
 
@@ -121,15 +128,19 @@ def _join(made: _Reduction, v: int, block: int, segment: Segment) -> None:
 
 
 def _plain(made: _Reduction, v: int, block: int) -> None:
-    _through(made, v, (1, block, "plain"))
+    _through(made, v, made.behind(v), (1, block, "plain"))
 
 
 def _merge(made: _Reduction, v: int) -> None:
-    _through(made, v, (0, -1, "link"))
+    found = made.behind(v)
+    # What another of them has already merged is no second way: the keys and values of a memory.
+    merged = {m for source in found for m in made.merged.get(source, ())}
+    sources = [source for source in found if source not in merged]
+    _through(made, v, sources, (0, -1, "link"))
+    made.merged[made.reps[v]] = frozenset(sources)
 
 
-def _through(made: _Reduction, v: int, kind: tuple[int, int, Role]) -> None:
-    sources = made.behind(v)
+def _through(made: _Reduction, v: int, sources: list[int], kind: tuple[int, int, Role]) -> None:
     target = made.node(v)
     for source in sources:
         made.edge(kind, target, source, Arm(v, made.dag.value[v][1]))
