@@ -167,6 +167,11 @@ def _recurrent_cat(net: Layers, x: Tensor) -> Tensor:
     return h
 
 
+def _drawn(net: Layers, x: Tensor) -> Tensor:
+    h = net.f[0](x).relu()
+    return net.f[1](net.g[0](h) + torch.randn_like(x) * torch.exp(0.5 * net.h[0](h)))
+
+
 def _additive_attention(net: Layers, x: Tensor) -> Tensor:
     query = net.f[0](x.mean(1, keepdim=True))
     scores = net.h[0](torch.tanh(net.g[0](x) + net.g[1](query)))
@@ -211,6 +216,13 @@ WRITTEN = (
     _simple("alpha on the branch", "identity", lambda n, i, x: torch.add(x, n.f[i](x), alpha=0.1)),
     _simple("alpha on the skip", "scaled", lambda n, i, x: torch.add(n.f[i](x), x, alpha=0.5)),
     _simple("h += x", "identity", _in_place),
+    _simple("stack, sum", "identity", lambda n, i, x: torch.stack([x, n.f[i](x)]).sum(0)),
+    _simple("stack, mean", "scaled", lambda n, i, x: torch.stack([x, n.f[i](x)], 1).mean(1)),
+    _simple(
+        "stack, einsum",
+        "identity",
+        lambda n, i, x: torch.einsum("kbd->bd", torch.stack([x, n.f[i](x)])),
+    ),
     _simple("x - F(x)", "identity", lambda n, i, x: x - n.f[i](x)),
     _simple("x + F(x) + G(x)", "identity", lambda n, i, x: x + n.f[i](x) + n.g[i](x)),
     _simple("x + (F(x) + G(x))", "identity", lambda n, i, x: x + (n.f[i](x) + n.g[i](x))),
@@ -244,6 +256,8 @@ WRITTEN = (
     _simple("SwiGLU", "identity", lambda n, i, x: x + n.f[i](F.silu(n.g[i](x)) * n.h[i](x))),
     Written(name="Euler steps", step=_euler, kinds=("identity",) * 5, blocks=5),
     Written(name="no skip", step=each(lambda n, i, x: n.f[i](x).relu())),
+    Written(name="stack, sum over the features", step=each(_feature_sums), kinds=_value("concat")),
+    Written(name="a number drawn", step=_drawn),
     Written(name="two linear ways", step=each(lambda n, i, x: n.g[i](x) + n.h[i](x))),
     Written(
         name="squeeze and excitation",

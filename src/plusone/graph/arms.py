@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from plusone.graph.dag import Dag
-from plusone.graph.opkinds import ADD_GATED, ATTEND, CONCAT
+from plusone.graph.opkinds import ADD_GATED, ATTEND, CONCAT, SCALE, TRANSPARENT
 
 _SEARCH_LIMIT = 64
+_FORM = TRANSPARENT | SCALE
 
 
 class Arm(NamedTuple):
@@ -47,6 +48,19 @@ def summands(dag: Dag, join: int) -> list[Arm]:
         else:
             arms.append(Arm(parent, out, factor))
     return list(dict.fromkeys(arms))
+
+
+def without_noise(dag: Dag, arms: list[Arm]) -> list[Arm]:
+    """The arms that carry a signal: mu + sigma(x) * noise draws a number, and joins nothing."""
+    return [arm for arm in arms if not _is_noise(dag, arm.node)]
+
+
+def _is_noise(dag: Dag, node: int) -> bool:
+    for _ in range(_SEARCH_LIMIT):
+        if dag.is_noise[node] or dag.name[node] not in _FORM or len(set(dag.parents[node])) != 1:
+            break
+        node = dag.parents[node][0]
+    return dag.is_noise[node]
 
 
 def is_inner_sum(dag: Dag, node: int) -> bool:

@@ -12,7 +12,15 @@ from itertools import compress
 from typing import NamedTuple
 
 from plusone.capture.trace import Op, Trace, ValueRef
-from plusone.graph.opkinds import ADD_PRODUCT, FREE_MIXING, MIXING, SHAPE_ONLY, base_name
+from plusone.graph.opkinds import (
+    ADD_PRODUCT,
+    FREE_MIXING,
+    MIXING,
+    NOISE,
+    SHAPE_ONLY,
+    base_name,
+)
+from plusone.graph.stacked import sums_of_stacks
 
 
 @dataclass(slots=True)
@@ -29,7 +37,8 @@ class Dag:
     positions in the trace of the parameters read; `factors[v]` the numbers by which a sum
     multiplies its parents (empty: all are 1); `axis[v]` the dimension of a concatenation, or -1.
     `recurrences[v]` are the operations inside recurrent modules whose results v reads: it tells
-    the states of all steps from the last one.
+    the states of all steps from the last one. `is_noise[v]` says that v is fresh normal noise
+    times a signal.
     """
 
     value: list[ValueRef] = field(default_factory=list)
@@ -51,6 +60,7 @@ class Dag:
     factors: list[tuple[float, ...]] = field(default_factory=list)
     axis: list[int] = field(default_factory=list)
     recurrences: list[frozenset[int]] = field(default_factory=list)
+    is_noise: list[bool] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
     sinks: list[int] = field(default_factory=list)
 
@@ -79,12 +89,14 @@ def _forward_graph(trace: Trace) -> tuple[Dag, dict[int, int]]:
     from_input: set[int] = set(trace.inputs)  # anything that an input decides, integers too
     recurrent: dict[int, int] = {}  # outermost recurrent call -> node
     inputs = set(trace.inputs)
+    sums = sums_of_stacks(trace)
     for i, op in enumerate(trace.ops):
         if i in inputs:
             if op.is_float[0]:
                 node_of[i] = _add(dag, (i, 0), "input", op.call, [], [], weight=0, mix=0)
                 dag.sources.append(node_of[i])
             continue
+        op = sums.get(i, op)
         name = base_name(op.name)
         if name in SHAPE_ONLY and not op.writes:
             continue
@@ -104,7 +116,7 @@ def _forward_graph(trace: Trace) -> tuple[Dag, dict[int, int]]:
         if call is not None:
             _into_recurrent(dag, recurrent, node_of, i, call, live)
             continue
-        _append(dag, node_of, i, op, name, live, has_weights)
+        _append(trace, dag, node_of, i, op, name, live, has_weights)
         if not live:
             dag.sources.append(node_of[i])
     return dag, node_of
@@ -136,6 +148,7 @@ def _is_live(trace: Trace, node_of: dict[int, int], op: int, out: int) -> bool:
 
 
 def _append(
+    trace: Trace,
     dag: Dag,
     node_of: dict[int, int],
     i: int,
@@ -164,9 +177,14 @@ def _append(
     dag.params[node] = op.params
     dag.factors[node] = factors
     dag.axis[node] = op.axis
+    dag.is_noise[node] = name == "mul" and _reads_noise(trace, op)
     if any(dag.name[r.node] == "recurrent" for r in live):
         dag.recurrences[node] = frozenset(r.op for r in live if dag.name[r.node] == "recurrent")
     node_of[i] = node
+
+
+def _reads_noise(trace: Trace, op: Op) -> bool:
+    return any(base_name(trace.ops[p].name) in NOISE for p, _ in op.parents)
 
 
 def _summand_is_live(op: Op, live: Sequence[_Read], dag: Dag) -> bool:
@@ -202,6 +220,7 @@ def _add(
     dag.factors.append(())
     dag.axis.append(-1)
     dag.recurrences.append(frozenset())
+    dag.is_noise.append(False)
     for parent in dict.fromkeys(parents):
         dag.children[parent].append(node)
     return node
@@ -245,7 +264,7 @@ def _into_recurrent(
 
 _COLUMNS = (
     *("value", "name", "call", "outs", "weight", "mixes", "layers", "mixing"),
-    *("partial", "uses_parameters", "params", "factors", "axis", "recurrences"),
+    *("partial", "uses_parameters", "params", "factors", "axis", "recurrences", "is_noise"),
 )
 
 

@@ -27,6 +27,7 @@ from plusone.graph.arms import (
     is_union_of_positions,
     plain_arms,
     summands,
+    without_noise,
 )
 from plusone.graph.climb import (
     Chain,
@@ -79,7 +80,7 @@ def find_joins(dag: Dag, ancestry: Ancestry) -> list[Join]:
         if name in ADD or (name in ADD_AT and len(dag.parents[node]) > 1):
             if is_inner_sum(dag, node):
                 continue
-            arms = summands(dag, node)
+            arms = without_noise(dag, summands(dag, node))
             skips = _sum_skips(dag, ancestry, node, arms)
         elif name in CHOICE:
             arms = [arm._replace(is_gated=True) for arm in plain_arms(dag, node)]

@@ -37,6 +37,7 @@ class SignalObserver:
         self.squares: Readings[ValueRef, torch.Tensor] = Readings(self._square_of)
         self._norms = StatisticsObserver()
         self._pending: tuple[int, torch.Tensor, int] | None = None
+        self._member: torch.Size | None = None  # the shape of what the last join stacked
 
     def before(
         self, name: str, values: Sequence[ValueRef], operands: Sequence[torch.Tensor]
@@ -45,6 +46,7 @@ class SignalObserver:
         if base_name(name) not in _JOINS:
             return
         self._settle()
+        self._member = operands[0].shape if base_name(name) == "stack" and operands else None
         for value, operand in zip(values, operands, strict=True):
             if value not in self.squares and _is_signal(operand):
                 self.squares.note(value, operand)
@@ -60,7 +62,7 @@ class SignalObserver:
         self._norms.after(number, name, outputs)
         if not _is_signal(outputs[0]):
             return
-        if base_name(name) in _OBSERVED:
+        if base_name(name) in _OBSERVED or self._adds_up_a_stack(name, outputs[0]):
             self._settle()
             self.results.note(number, outputs[0])
         elif self._may_end_a_block(name, outputs[0]):
@@ -102,6 +104,10 @@ class SignalObserver:
             if tensor._version == version:
                 self.results.note(number, tensor)
         self._pending = None
+
+    def _adds_up_a_stack(self, name: str, tensor: torch.Tensor) -> bool:
+        """Whether this is a sum written as stack([x, f(x)]).sum(0)."""
+        return name in ("sum", "mean") and tensor.shape == self._member
 
     def _may_end_a_block(self, name: str, tensor: torch.Tensor) -> bool:
         """Whether these are new numbers, not the pending ones in another form."""
