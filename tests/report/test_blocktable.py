@@ -8,7 +8,8 @@ import pytest
 
 from plusone.records import ReportData, Spectrum, Value
 from plusone.report.blocktable import rows, widths
-from plusone.report.html import page
+from plusone.report.columns import MEASURES
+from plusone.report.html import page, style
 
 from . import samples
 from .chromium import BINARY, browse
@@ -46,7 +47,7 @@ def transformer(*, num_blocks: int = 24) -> ReportData:
             name=f"blocks.{i // 2}.{'attn' if i % 2 == 0 else 'mlp'}",
             module="",
             residual_ratio=Value.of(0.0104 + 1e-4 * i),
-            gradient_rms=Value.of(3.1e-18 * 7.7**i),
+            gradient_rms=Value.of(3.1e-18 * 7.7 ** (i % 24)),
             jacobian=Spectrum(
                 spectral_norm=Value.of(1.53),
                 frobenius_rms=Value.of(1.01),
@@ -70,7 +71,8 @@ def test_each_column_is_as_wide_as_its_longest_number() -> None:
     data = transformer()
     found = widths(data, rows(data))
     assert len(found.columns) == 3 + 11
-    assert sum(found.percents) == pytest.approx(100, abs=0.1)
+    percents = re.findall(r"--c\d+:([\d.]+)%", found.shares)
+    assert sum(map(float, percents)) == pytest.approx(100, abs=0.1)
     assert found.columns[4] > len("3.1e-18")
     assert found.columns[9] < found.columns[10], "|F| is shorter than F rms"
     assert found.total < 110, "what 840 pixels hold in the widest of the usual fonts"
@@ -84,6 +86,16 @@ def test_a_long_name_does_not_make_the_table_wide() -> None:
 def test_a_warning_beside_an_error_keeps_its_colour() -> None:
     markup = page(transformer())
     assert '<b class="code warning">S101</b> <b class="code">G201</b>' in markup
+
+
+@pytest.mark.parametrize(("num_blocks", "limit"), [(16, 100_000), (1000, 1_000_000)])
+def test_a_page_with_every_column_stays_within_its_budget(num_blocks: int, limit: int) -> None:
+    assert len(page(transformer(num_blocks=num_blocks)).encode()) < limit
+
+
+def test_every_column_that_there_may_be_has_its_width_in_the_style_sheet() -> None:
+    styled = re.findall(r"nth-child\((\d+)\) \{ width: var\(--c\1\); \}", style())
+    assert [int(place) for place in styled] == list(range(1, 3 + len(MEASURES) + 1))
 
 
 @pytest.mark.skipif(BINARY is None, reason="no chromium binary on the PATH")

@@ -13,6 +13,7 @@ from plusone.records import Fold, PathLaw, ReportData, Value
 from plusone.report import svg
 from plusone.report.arcs import arc_map
 from plusone.report.axes import NARROW, WIDE, decades, linear_ticks, rounded
+from plusone.report.facts import path_count
 from plusone.report.folding import elided, folded, representative
 from plusone.report.intervals import intervals
 from plusone.report.numerals import factor, number, percent, power, shown, with_error
@@ -111,6 +112,49 @@ def test_path_shares_sum_to_one_and_far_tails_are_cut() -> None:
     assert 50 < law.lengths[0] < law.lengths[-1] < 600
 
 
+def drawn_lengths(data: ReportData, *, width: float) -> tuple[list[int], str]:
+    """The labels of the axis of lengths, and its title."""
+    texts = re.findall(
+        r'<text x="[^"]*" y="[^"]*"[^>]*>([^<]*)</text>', path_law(data, width=width)
+    )
+    title = next(text for text in texts if "length in blocks" in text)
+    return [int(t.replace(",", "")) for t in texts if t.replace(",", "").isdecimal()], title
+
+
+def test_the_law_of_fifty_blocks_is_drawn_whole_and_without_a_gap() -> None:
+    data = samples.resnet50()
+    structure = dataclasses.replace(
+        data.structure, paths=samples.binomial_law(50, branch_gain=0.06)
+    )
+    data = dataclasses.replace(data, structure=structure)
+    lengths, title = drawn_lengths(data, width=WIDE)
+    assert {0, 50} <= set(lengths)
+    assert title == "path length in blocks"
+    _legend, curve = re.findall(r'd="([^"]*)" class="curve counts"', path_law(data, width=WIDE))
+    assert curve.count("M") == 1
+
+
+def test_a_law_that_is_cut_says_what_of_it_is_shown() -> None:
+    law = shares(samples.thousand().structure.paths)
+    _, title = drawn_lengths(samples.thousand(), width=NARROW)
+    assert title == f"length in blocks, {law.lengths[0]} to {law.lengths[-1]} of 0 to 1,000"
+    assert list(law.lengths) == list(range(law.lengths[0], law.lengths[-1] + 1))
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_axis_of_cosines_ends_at_one(width: float) -> None:
+    data = samples.resnet50()
+    for cosine in (1.0, 1 + 1e-7, -0.2, -1.0):
+        blocks = [
+            dataclasses.replace(b, similarity=Value.of(cosine), rank=Value.of(4.000001))
+            for b in data.blocks
+        ]
+        markup = smoothing(dataclasses.replace(data, blocks=tuple(blocks)), width=width)
+        ticks = re.findall(r'text-anchor="end" class="tick">([^<]*)<', markup)
+        assert set(ticks) <= {"-1", "-0.5", "0", "0.5", "1", "2", "4"}
+        assert ("-1" in ticks) is (cosine == -1.0)
+
+
 def test_a_law_whose_weights_are_nan_shows_counts_alone() -> None:
     assert shares(samples.broken().structure.paths).weights == ()
 
@@ -147,7 +191,8 @@ def test_decades_are_few_and_inside(low: float, extent: float) -> None:
     ("x", "text"),
     [
         (0.0, "0"), (1.0, "1"), (1.0234, "1.02"), (0.012345, "0.0123"), (999.6, "1,000"),
-        (31_400.0, "31,400"), (1e5, "1e5"), (9.81e-16, "9.8e-16"), (-2.5e-7, "-2.5e-7"),
+        (31_400.0, "31,400"), (200_704.0, "200,704"), (1e6, "1e6"), (9.81e-16, "9.8e-16"),
+        (-2.5e-7, "-2.5e-7"),
         (math.inf, "inf"), (-math.inf, "-inf"), (math.nan, "nan"), (5e-324, "4.9e-324"),
     ],
 )  # fmt: skip
@@ -161,6 +206,16 @@ def test_numbers_are_written_short(x: float, text: str) -> None:
 )
 def test_powers_of_ten_are_written_out_where_short(log10: float, text: str) -> None:
     assert power(log10) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(2**16, "65,536"), (2**20, "1,048,576"), (2**29, "536,870,912")]
+)
+def test_a_number_of_paths_is_written_out_below_a_thousand_million(count: int, text: str) -> None:
+    law = samples.binomial_law(1, branch_gain=1.0)
+    assert path_count(dataclasses.replace(law, log10_count=math.log10(count))) == text
+    assert path_count(dataclasses.replace(law, log10_count=9.33)) == "10^9.3"
+    assert path_count(dataclasses.replace(law, log10_count=-math.inf)) == "0"
 
 
 def test_states_and_errors_are_written_with_their_values() -> None:

@@ -56,14 +56,10 @@ class Widths:
         return round(sum(self.columns), 1)
 
     @property
-    def percents(self) -> tuple[float, ...]:
-        """Shares of the table's width, for the columns of its parts, which are tables too."""
-        return tuple(round(100 * width / sum(self.columns), 2) for width in self.columns)
-
-    @property
-    def grid(self) -> str:
-        """The same shares for the lines of folded rows, which are grids."""
-        return " ".join(f"minmax(0,{percent:g}fr)" for percent in self.percents)
+    def shares(self) -> str:
+        """The share of each column in the table, as the variables that `report.css` reads."""
+        percents = (100 * width / sum(self.columns) for width in self.columns)
+        return ";".join(f"--c{i}:{percent:.4g}%" for i, percent in enumerate(percents, 1))
 
 
 def widths(data: ReportData, found: Sequence[Row]) -> Widths:

@@ -17,6 +17,9 @@ from plusone.report.numerals import (
 
 Facts = tuple[tuple[str, str], ...]
 
+LONGEST_COUNT = 9
+"""Digits of a number of paths that is written out; beyond, it is a power of ten."""
+
 
 def kinds(structure: Structure) -> dict[str, int]:
     """How many skips there are of each kind, the most frequent kind first."""
@@ -54,6 +57,8 @@ def _fold_name(fold: Fold) -> str:
 
 def path_count(paths: PathLaw) -> str:
     """The number of paths; a negative log says that none leads from input to output."""
+    if 0 <= paths.log10_count < LONGEST_COUNT:
+        return f"{round(10**paths.log10_count):,}"
     return "0" if paths.log10_count < 0 else power(paths.log10_count)
 
 

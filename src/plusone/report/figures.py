@@ -48,8 +48,9 @@ def figures(data: ReportData, *, band: HealthyBand) -> tuple[Figure, ...]:
         ),
         (
             "Jacobian of each block",
-            "From the rms of the singular values (thick end) to the largest one. At 1 a block "
-            "passes gradient on unchanged.",
+            "From the rms of each block's singular values (lower end) to the largest one (upper "
+            "end): by these factors a small change of its input grows in the mean over all "
+            "directions, and at most. A gradient on its way back grows alike.",
             lambda width: intervals(data, width=width),
         ),
         (

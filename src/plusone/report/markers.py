@@ -16,6 +16,7 @@ from plusone.report.axes import DepthAxis, Frame
 from plusone.report.places import findings_by_block, tone_of
 
 ROW = 13.0
+LIFT = 6.0
 MOST_ROWS = 5
 GAP = 6.0
 HEADING = 24.0
@@ -41,7 +42,7 @@ class Marker:
 def alerts(data: ReportData, axis: DepthAxis, frame: Frame) -> str:
     """A line through the frame at each block that findings name, and their codes above it."""
     placed = markers(data, axis)
-    tops = {marker.x: marker.top * ROW for marker in placed}
+    tops = {marker.x: marker.top * ROW + LIFT - 3 for marker in placed}
     parts = []
     for index, findings in findings_by_block(data).items():
         x = axis.center(index)
@@ -53,7 +54,9 @@ def alerts(data: ReportData, axis: DepthAxis, frame: Frame) -> str:
 def _flags(marker: Marker, bottom: float) -> str:
     x, anchor = (marker.x - 3, "end") if marker.is_left else (marker.x + 3, "")
     return "".join(
-        svg.label(x, bottom - 3 - ROW * row, text, anchor=anchor, class_=f"alert-code {severity}")
+        svg.label(
+            x, bottom - LIFT - ROW * row, text, anchor=anchor, class_=f"alert-code {severity}"
+        )
         for row, (text, severity) in zip(
             range(marker.top - 1, marker.row - 1, -1), marker.flags, strict=True
         )
@@ -63,7 +66,7 @@ def _flags(marker: Marker, bottom: float) -> str:
 def alerts_room(data: ReportData, axis: DepthAxis) -> float:
     """Pixels that the codes of findings need above a frame; 0 without findings."""
     rows = max((marker.top for marker in markers(data, axis)), default=0)
-    return ROW * rows + 4 if rows else 0.0
+    return ROW * rows + LIFT + 1 if rows else 0.0
 
 
 def heading_room(data: ReportData, axis: DepthAxis) -> float:

@@ -10,13 +10,16 @@ UNMEASURED = "-"
 
 
 def number(x: float, *, digits: int = 3) -> str:
-    """`x` with `digits` significant digits: 0.0123, 1.02, 31,400, 9.8e-16, nan, -inf."""
+    """`x` with `digits` significant digits: 0.0123, 1.02, 31,400, 9.8e-16, nan, -inf.
+
+    Below a million all digits before the point are written.
+    """
     if not math.isfinite(x):
         return str(float(x))
     if x == 0:
         return "0"
     size = abs(x)
-    if 1000 <= size < 1e5 and digits <= 5:
+    if 1000 <= size < 1e6 and digits <= 5:
         return f"{x:,.0f}"
     if 1e-3 <= size < (1000 if digits <= 5 else 1e5):
         return _without_exponent(x, digits)

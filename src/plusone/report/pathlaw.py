@@ -15,6 +15,8 @@ from plusone.report.numerals import number, percent
 
 HEIGHT = 150.0
 SMALLEST_SHARE = 1e-3
+MOST_WHOLE = 200
+"""Lengths up to which the whole law is drawn; of a longer one the far tails are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,23 +29,26 @@ class Shares:
 
 
 def shares(paths: PathLaw) -> Shares:
-    """The law in shares, without the far tails that hold less than a thousandth of the peak."""
+    """The law in shares; of a long one, without the tails below a thousandth of the peaks."""
     largest = max(paths.log10_counts, default=0.0)
     raw = [10 ** (log - largest) if math.isfinite(log) else 0.0 for log in paths.log10_counts]
     total = sum(raw) or 1.0
     counts = [share / total for share in raw]
     usable = len(paths.weights) == len(paths.lengths) and all(map(math.isfinite, paths.weights))
     weights = list(paths.weights) if usable else []
-    kept = [
-        i
-        for i in range(len(paths.lengths))
-        if counts[i] > SMALLEST_SHARE * max(counts)
-        or (weights and weights[i] > SMALLEST_SHARE * max(weights))
-    ]
+    kept = slice(None)
+    if len(paths.lengths) > MOST_WHOLE:
+        high = [
+            i
+            for i in range(len(paths.lengths))
+            if counts[i] > SMALLEST_SHARE * max(counts)
+            or (weights and weights[i] > SMALLEST_SHARE * max(weights))
+        ]
+        kept = slice(high[0], high[-1] + 1)
     return Shares(
-        lengths=tuple(paths.lengths[i] for i in kept),
-        counts=tuple(counts[i] for i in kept),
-        weights=tuple(weights[i] for i in kept) if weights else (),
+        lengths=tuple(paths.lengths[kept]),
+        counts=tuple(counts[kept]),
+        weights=tuple(weights[kept]),
     )
 
 
@@ -65,7 +70,7 @@ def path_law(data: ReportData, *, width: float) -> str:
         _counts(law, across, up),
         _means(data.structure.paths, across, frame),
         svg.line((frame.left, frame.bottom), (frame.right, frame.bottom), class_="axis"),
-        _length_labels(law, across, frame),
+        _length_labels(law, data.structure.paths, across, frame),
         _hover(law, across, frame, pitch) if width == WIDE else "",
     ]
     return svg.picture(
@@ -123,7 +128,7 @@ def _mean(length: float, name: str, across: Scale, frame: Frame) -> str:
     ) + svg.label(x, top - 4, number(length), anchor="middle", class_="tick")
 
 
-def _length_labels(law: Shares, across: Scale, frame: Frame) -> str:
+def _length_labels(law: Shares, paths: PathLaw, across: Scale, frame: Frame) -> str:
     ticks = linear_ticks(float(law.lengths[0]), float(law.lengths[-1]), most=9)
     parts = [
         svg.label(across(float(x)), frame.bottom + 15, f"{x:,.0f}", anchor="middle", class_="tick")
@@ -131,9 +136,11 @@ def _length_labels(law: Shares, across: Scale, frame: Frame) -> str:
         if x == int(x)
     ]
     middle = (frame.left + frame.right) / 2
-    return "".join(parts) + svg.label(
-        middle, frame.bottom + 31, "path length in blocks", anchor="middle"
-    )
+    title = "path length in blocks"
+    shown, whole = (law.lengths[0], law.lengths[-1]), (paths.min_length, paths.max_length)
+    if shown != whole:
+        title = f"length in blocks, {shown[0]:,} to {shown[1]:,} of {whole[0]:,} to {whole[1]:,}"
+    return "".join(parts) + svg.label(middle, frame.bottom + 31, title, anchor="middle")
 
 
 def _hover(law: Shares, across: Scale, frame: Frame, pitch: float) -> str:

@@ -81,8 +81,7 @@ def _panel(data: ReportData, axis: DepthAxis, frame: Frame, curves: Sequence[Cur
     # 0 and negative numbers have their place on a linear axis: only states get lanes.
     inner, lanes = lanes_of(frame, [value for value in values if value.value is None])
     numbers = [value.value for value in values if value.value is not None]
-    low, high = min(0.0, *numbers, 0.0), max(1.0, *numbers, 1.0)
-    scale = inner.vertical(*rounded(low, high, most=3))
+    scale = inner.vertical(*_range(numbers, is_cosine=curves[0] in SIMILARITIES))
     parts = [linear_grid(inner, scale, most=3), alerts(data, axis, frame)]
     for curve in curves:
         drawn = [curve.of(block) for block in data.blocks]
@@ -92,6 +91,17 @@ def _panel(data: ReportData, axis: DepthAxis, frame: Frame, curves: Sequence[Cur
     for state, y in lanes.items():
         parts.append(svg.label(frame.left - 6, y + 4, state, anchor="end", class_="tick"))
     return "".join(parts)
+
+
+def _range(numbers: Sequence[float], *, is_cosine: bool) -> tuple[float, float]:
+    """The ends of an axis from 0 on; that of cosines ends at 1, and below at -1, at the lowest.
+
+    Numbers that rounding errors put beyond a tick need no further one.
+    """
+    low, high = min((0.0, *numbers)), max((1.0, *numbers))
+    slack = 1e-3 * (high - low)
+    low, high = rounded(min(low + slack, 0.0), max(high - slack, 1.0), most=3)
+    return (max(low, -1.0), 1.0) if is_cosine else (low, high)
 
 
 def _curve(axis: DepthAxis, scale: Scale, values: Sequence[Value], name: str) -> str:
