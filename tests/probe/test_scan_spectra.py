@@ -100,7 +100,11 @@ def test_the_end_to_end_values_are_those_of_the_dense_jacobian(
     limit = 0.0 if is_exact else 0.25 * top
     check(found.max, top, close=EXACT[dtype], limit=limit)
     middle = float(np.median(values.numpy(), axis=1).mean())
-    check(found.median, middle, close=EXACT[dtype], limit=limit)
+    if found.median.is_measured or is_exact:
+        check(found.median, middle, close=EXACT[dtype], limit=limit)
+    else:  # it may be as small as zero
+        assert middle <= 0.25 * top
+        assert any("median" in gap.what for gap in report.not_measured)
     if is_exact:
         check(found.min, float(values[:, -1].mean()), close=EXACT[dtype], limit=0.0)
         assert report.end_to_end.method.startswith("exact")

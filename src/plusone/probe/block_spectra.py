@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -128,13 +128,38 @@ def _alone(
         try:
             if _is_small(operator, config):
                 return _exact(dense_samples(dense_jacobian(operator)), operator, config)
-            start = random_start(operator, generator=generator)
-            recurrence = Bidiagonalisation(operator, start_BN=start)
-            return golub_kahan_spectrum(recurrence, config=config)
+            samples, num_products = _from_smaller_side(operator, generator, config)
+            return summarise(samples, config=config, num_products=num_products)
         except NotMeasurable as why:
             return Unmeasured(
                 reason=str(why), frobenius_rms=_left_frobenius(operator, generator, shift=0.0)
             )
+
+
+def _from_smaller_side(
+    operator: Operator, generator: torch.Generator, config: SpectrumConfig
+) -> tuple[list[SampleSpectrum], int]:
+    """Each sample's numbers from a start in the smaller space, which sees more, and the products.
+
+    |J|_F^2 = M E|J^T u|^2 as well as N E|J v|^2; the variance is smaller where values are fewer.
+    """
+    is_wide = operator.num_inputs > operator.num_outputs
+    probed = Transposed(operator) if is_wide else operator
+    start = random_start(probed, generator=generator)
+    recurrence = Bidiagonalisation(probed, start_BN=start)
+    samples = golub_kahan_samples(recurrence, config=config)
+    if is_wide:
+        scale = math.sqrt(operator.num_outputs / operator.num_inputs)
+        samples = [
+            replace(
+                s,
+                frobenius_rms=scale * s.frobenius_rms,
+                frobenius_error=scale * s.frobenius_error,
+                num_inputs=operator.num_inputs,
+            )
+            for s in samples
+        ]
+    return samples, recurrence.num_products
 
 
 def _of_whole(
@@ -184,10 +209,7 @@ def _concat(operator: Operator, generator: torch.Generator, config: SpectrumConf
     if is_small:
         samples = dense_samples(dense_jacobian(operator))
     else:
-        start = random_start(operator, generator=generator)
-        recurrence = Bidiagonalisation(operator, start_BN=start)
-        samples = golub_kahan_samples(recurrence, config=config)
-        num_products = recurrence.num_products
+        samples, num_products = _from_smaller_side(operator, generator, config)
     beside = [_mapped(s, lambda sigma: math.hypot(1.0, sigma)) for s in samples]
     branch, block = (
         summarise(s, config=config, num_products=num_products, is_exact=is_small)
@@ -208,6 +230,7 @@ def _mapped(sample: SampleSpectrum, f: Callable[[float], float]) -> SampleSpectr
         frobenius_rms=f(rms),
         frobenius_error=f(rms + sample.frobenius_error) - f(rms),
         num_inputs=sample.num_inputs,
+        num_values=sample.num_inputs,
     )
 
 
@@ -252,4 +275,4 @@ def _left_frobenius(
         return Estimate(value=mean, stderr=None, error=0.0)
     spread = sum((ratio * s - mean) ** 2 for s in squares) / (len(squares) - 1) / len(squares)
     error = math.sqrt(spread) / (2 * math.sqrt(mean))
-    return Estimate(value=math.sqrt(mean), stderr=error, error=error)
+    return Estimate(value=math.sqrt(mean), stderr=error, error=error, noise=error)

@@ -22,6 +22,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 # Bisection stops here, relative: far below the error of the chain itself.
 _ROOT_TOLERANCE = 1e-5
 _BOUND_TOLERANCE = 1e-3
+_ROUNDING = float(np.finfo(np.float64).eps)
 
 
 def ritz_largest(bonds: Bonds) -> float:
@@ -103,9 +104,10 @@ def quadrature(bonds: Bonds, *, num_tail: int = 0) -> tuple[Array, Array]:
     """Nodes and weights of the distribution of A's singular values as seen from v_1.
 
     The Gauss rule of the chain (singular values of the bidiagonal matrix, squared first entries
-    of its right singular vectors; Golub and Meurant, 2010, ch. 3). With `num_tail` the chain is
-    continued by that many tail cells, which fills the gaps between the nodes of a continuous
-    spectrum. Needs an even number of bonds; without a tail the last one is not used.
+    of its right singular vectors: Golub and Welsch, 1969, on A^T A; Golub and Meurant, 2010).
+    With `num_tail` the chain is continued by that many tail cells, which fills the gaps between
+    the nodes of a continuous spectrum. Of a chain that has ended, what is zero to rounding is 0.
+    Needs an even number of bonds; without a tail the last one is not used.
     """
     end = next((i for i, bond in enumerate(bonds) if bond == 0), len(bonds))
     alphas, betas = list(bonds[0 : end + 1 : 2]), list(bonds[1:end:2])
@@ -115,6 +117,8 @@ def quadrature(bonds: Bonds, *, num_tail: int = 0) -> tuple[Array, Array]:
         betas += [beta] * num_tail
     matrix = np.diag(alphas) + np.diag(betas[: len(alphas) - 1], 1)
     _, values, right = np.linalg.svd(matrix)
+    if end < len(bonds):
+        values = np.where(values > _ROUNDING * len(values) * values[0], values, 0.0)
     return values, right[:, 0] ** 2
 
 

@@ -70,15 +70,23 @@ def probe_noise(pooled: Rule, *, width: int, num_rules: int) -> float:
     return float(np.sum(np.diff(nodes) * deviation))
 
 
-def median(rule: Rule) -> float:
-    """The median, read off the cumulative weights by linear interpolation between nodes."""
-    return _quantile(rule, 0.5)
+def median(rule: Rule, *, is_known: bool = False) -> float:
+    """The median, read off the cumulative weights by linear interpolation between nodes.
+
+    Where the chain has ended (`is_known`) the nodes are all the values that there are, between
+    which there is nothing: the median is the first one that the weights up to it reach half with.
+    """
+    return _quantile(rule, 0.5, is_known)
 
 
-def median_noise(rule: Rule, *, width: int) -> float:
-    """One standard deviation of the median over random starts (see `probe_noise`)."""
+def median_noise(rule: Rule, *, width: int, is_known: bool = False) -> float:
+    """One standard deviation of the median over random starts (see `probe_noise`).
+
+    Between a few values it can but jump, so there it is the whole jump that a deviation makes.
+    """
     shift = math.sqrt(0.5 / (width + 2))
-    return 0.5 * (_quantile(rule, 0.5 + shift) - _quantile(rule, 0.5 - shift))
+    both = _quantile(rule, 0.5 + shift, is_known) - _quantile(rule, 0.5 - shift, is_known)
+    return both if is_known else 0.5 * both
 
 
 def median_resolution(bonds: Bonds) -> float:
@@ -92,7 +100,10 @@ def median_resolution(bonds: Bonds) -> float:
     return _RESOLUTION * math.sqrt(down * float(nodes[middle + 1] - nodes[middle]))
 
 
-def _quantile(rule: Rule, share: float) -> float:
+def _quantile(rule: Rule, share: float, is_known: bool) -> float:
     nodes, weights = pool([rule])
+    if is_known:
+        reached = np.cumsum(weights) / np.sum(weights) >= share
+        return float(nodes[int(np.argmax(reached))] if reached.any() else nodes[-1])
     middle = np.cumsum(weights) - 0.5 * weights
     return float(np.interp(share, middle, nodes))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from plusone.probe.block_spectra import Unmeasured, dense_jacobian
-from plusone.probe.chain import Array, probable_upper_bound, quadrature, ritz_largest
+from plusone.probe.chain import Array, Bonds, probable_upper_bound, quadrature, ritz_largest
 from plusone.probe.distribution import (
     Rule,
     median,
@@ -76,7 +76,8 @@ class SingularDensity:
     def unresolved(self) -> tuple[str, ...]:
         """Which of min and median a few products leave unknown: they only bound them from above."""
         names = ["smallest"] if self.min_is_upper_bound else []
-        if self.median.error >= self.median.value > 0.0:
+        # Below two errors it may as well be 0: of a spectrum with an atom there, say.
+        if 2 * self.median.error >= self.median.value > 0.0:
             names.append("median")
         return tuple(names)
 
@@ -178,7 +179,8 @@ def _summarise(
 ) -> SingularDensity:
     bonds = [b for r in recurrences for b in r.bonds]
     width = operator.num_inputs
-    is_known = all(all(r.is_exhausted) for r in recurrences)
+    ended = [is_exhausted for r in recurrences for is_exhausted in r.is_exhausted]
+    is_known = all(ended)
     largest = np.array([float(nodes.max()) for nodes, _ in rules])
     smallest = np.array([float(quadrature(b)[0].min()) for b in bonds])
     lower = np.array([ritz_largest(b) for b in bonds])
@@ -191,13 +193,7 @@ def _summarise(
         nodes=tuple(pooled[0].tolist()),
         weights=tuple(pooled[1].tolist()),
         min=_estimate(smallest),
-        median=_estimate(
-            np.array([median(rule) for rule in rules]),
-            error=math.hypot(
-                math.hypot(*(median_noise(rule, width=width) for rule in rules)) / len(rules),
-                0.0 if is_known else float(np.mean([median_resolution(b) for b in bonds])),
-            ),
-        ),
+        median=_median(list(zip(rules, bonds, ended, strict=True)), width),
         max=_estimate(largest, error=float(np.mean(largest - lower))),
         max_upper=float(np.mean(upper)),
         distance_error=error,
@@ -209,10 +205,20 @@ def _summarise(
     )
 
 
-def _estimate(values: Array, error: float = 0.0) -> Estimate:
+def _median(chains: Sequence[tuple[Rule, Bonds, bool]], width: int) -> Estimate:
+    """The mean over chains (rule, bonds, whether it has ended) of each one's median."""
+    n = len(chains)
+    found = [median(rule, is_known=ended) for rule, _, ended in chains]
+    noises = (median_noise(rule, width=width, is_known=ended) for rule, _, ended in chains)
+    resolution = sum(0.0 if ended else median_resolution(bonds) for _, bonds, ended in chains) / n
+    noise = math.hypot(*noises) / n
+    return _estimate(np.array(found), error=math.hypot(noise, resolution), noise=noise)
+
+
+def _estimate(values: Array, error: float = 0.0, noise: float = 0.0) -> Estimate:
     n = len(values)
     stderr = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
-    return Estimate(value=float(values.mean()), stderr=stderr, error=error)
+    return Estimate(value=float(values.mean()), stderr=stderr, error=error, noise=noise)
 
 
 def _lost(operator: Operator, *, num_products: int) -> SingularDensity:

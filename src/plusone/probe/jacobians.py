@@ -265,7 +265,4 @@ def _spectrum(found: JacobianSpectrum | Unmeasured | None) -> Spectrum:
 
 
 def _value(estimate: Estimate) -> Value:
-    """The estimate with the spread over samples and the method's own error added in squares."""
-    spread = estimate.stderr or 0.0
-    total = (spread**2 + estimate.error**2) ** 0.5
-    return Value.of(estimate.value, stderr=total if total > 0 else None)
+    return Value.of(estimate.value, stderr=estimate.total or None)

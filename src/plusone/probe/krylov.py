@@ -9,6 +9,7 @@ from plusone.probe.chain import (
     exact_largest,
     extrapolated_largest,
     probable_upper_bound,
+    quadrature,
     residual,
     ritz_largest,
 )
@@ -97,12 +98,15 @@ def _sample(
     recurrence: Bidiagonalisation, sample: int, norm: float, error: float
 ) -> SampleSpectrum:
     width = recurrence.operator.num_inputs
+    num_values = min(width, recurrence.operator.num_outputs)
     if recurrence.is_lost[sample]:
-        return lost_sample(width)
+        return lost_sample(width, num_values)
     bonds = recurrence.bonds[sample]
     known = recurrence.is_exhausted[sample]
     lower = norm if known else ritz_largest(bonds)
     rms, rms_error = _frobenius(bonds, lower, width)
+    seen = _of_low_rank(bonds, rms, width) if known else None
+    rms = rms if seen is None else seen
     return SampleSpectrum(
         norm=norm,
         norm_error=error,
@@ -112,6 +116,7 @@ def _sample(
         frobenius_rms=rms,
         frobenius_error=rms_error,
         num_inputs=width,
+        num_values=num_values,
     )
 
 
@@ -133,3 +138,22 @@ def _frobenius(bonds: Bonds, lower: float, width: int) -> tuple[float, float]:
     bracket = (lower / rms) ** 4 / width - 1.0  # over rms^4, which might overflow
     seen = 0.5 * rms * math.sqrt(2 / width * max(bracket, 0.0))
     return rms, max(beta / math.sqrt(2 * width), seen)
+
+
+def _of_low_rank(bonds: Bonds, rms: float, width: int) -> float | None:
+    """|J|_F / sqrt(N) of a low-rank Jacobian whose chain ended, or None where `rms` is better.
+
+    A chain that ends with a zero alpha has met the null space, and holds every singular value once:
+    the sum of the squared bonds is |J|_F^2 if no value repeats. The probe, which sees repeated
+    ones, then differs from it by N |J v|^2 - |J|_F^2 of variance 2 tr S^2; beyond two standard
+    deviations they repeat (a mask, say), and the probe counts.
+    """
+    end = list(bonds).index(0.0)
+    if end == 0 or end % 2:
+        return None
+    largest = max(bonds)
+    square = quadrature([c / largest for c in bonds])[0] ** 2
+    total, probed = float(square.sum()), width * (bonds[0] / largest) ** 2
+    if abs(probed - total) > 2 * math.sqrt(2 * float((square**2).sum())):
+        return None
+    return largest * math.sqrt(total / width)

@@ -28,16 +28,30 @@ class Estimate:
 
     `stderr` is None for one sample. `error` is the method's own uncertainty of the mean (one
     standard deviation for random probes), in the unit of `value`; 0 where the value is exact.
+    `noise` is the part of it that comes from random starts, independent between samples.
     """
 
     value: float
     stderr: float | None
     error: float
+    noise: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """The standard error of `value` as one number: over samples, and by the method.
+
+        The spread over samples holds the noise of their starts already, so that counts once.
+        """
+        spread = max(self.stderr or 0.0, self.noise)
+        return math.sqrt(spread**2 + max(self.error**2 - self.noise**2, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSpectrum:
-    """One sample's numbers; `lower` is certain, `upper` holds with probability 95 %."""
+    """One sample's numbers; `lower` is certain, `upper` holds with probability 95 %.
+
+    `num_values` is how many singular values there are: the smaller of inputs and outputs.
+    """
 
     norm: float
     norm_error: float
@@ -47,13 +61,15 @@ class SampleSpectrum:
     frobenius_rms: float
     frobenius_error: float
     num_inputs: int
+    num_values: int
 
     @property
     def stable_rank(self) -> float:
-        """|J|_F^2 / |J|_2^2, which is never below 1; NaN for a zero Jacobian."""
+        """|J|_F^2 / |J|_2^2, between 1 and `num_values`; NaN for a zero Jacobian."""
         if not self.norm or math.isnan(self.norm):
             return math.nan
-        return max(1.0, self.num_inputs * (self.frobenius_rms / self.norm) ** 2)
+        found = self.num_inputs * (self.frobenius_rms / self.norm) ** 2
+        return min(max(1.0, found), float(self.num_values))
 
     @property
     def stable_rank_errors(self) -> tuple[float, float]:
@@ -91,14 +107,15 @@ class JacobianSpectrum:
 def dense_samples(jacobian_BMN: torch.Tensor) -> list[SampleSpectrum]:
     """Each sample's numbers from its whole Jacobian, in float64. O(B M N min(M, N))."""
     width = jacobian_BMN.shape[-1]
+    num_values = min(jacobian_BMN.shape[1:])
     samples = []
     for J_MN in jacobian_BMN.double():
         if not bool(torch.isfinite(J_MN).all()):
-            samples.append(lost_sample(width))
+            samples.append(lost_sample(width, num_values))
             continue
         norm = float(torch.linalg.svdvals(J_MN)[0])
         rms = float(torch.linalg.matrix_norm(J_MN)) / math.sqrt(width)
-        samples.append(exact_sample(norm, rms, width))
+        samples.append(_exact_sample(norm, rms, width, num_values))
     return samples
 
 
@@ -138,8 +155,7 @@ def _stable_rank(samples: Sequence[SampleSpectrum]) -> Estimate:
     return replace(found, error=math.hypot(found.error, _mean(by_norm)))
 
 
-def exact_sample(norm: float, rms: float, width: int) -> SampleSpectrum:
-    """A sample without errors."""
+def _exact_sample(norm: float, rms: float, width: int, num_values: int) -> SampleSpectrum:
     return SampleSpectrum(
         norm=norm,
         norm_error=0.0,
@@ -149,12 +165,13 @@ def exact_sample(norm: float, rms: float, width: int) -> SampleSpectrum:
         frobenius_rms=rms,
         frobenius_error=0.0,
         num_inputs=width,
+        num_values=num_values,
     )
 
 
-def lost_sample(width: int) -> SampleSpectrum:
+def lost_sample(width: int, num_values: int) -> SampleSpectrum:
     """A sample whose Jacobian is not finite."""
-    return exact_sample(math.nan, math.nan, width)
+    return _exact_sample(math.nan, math.nan, width, num_values)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -167,7 +184,8 @@ def _estimate(
     """Mean with errors added up, or in squares where they are independent between samples."""
     mean, n = _mean(values), len(values)
     error = math.hypot(*errors) / n if independent else _mean(errors)
+    noise = error if independent else 0.0
     if n < 2:
-        return Estimate(value=mean, stderr=None, error=error)
+        return Estimate(value=mean, stderr=None, error=error, noise=noise)
     spread = sum((v - mean) ** 2 for v in values) / (n - 1)
-    return Estimate(value=mean, stderr=math.sqrt(spread / n), error=error)
+    return Estimate(value=mean, stderr=math.sqrt(spread / n), error=error, noise=noise)

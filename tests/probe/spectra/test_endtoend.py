@@ -158,6 +158,31 @@ def test_a_singular_net_of_two_values_is_known_to_its_smallest() -> None:
     assert found.max.value == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.75])
+def test_between_two_values_there_is_no_median(share: float, offset: float) -> None:
+    mask = offset + (torch.arange(400) < round(400 * share)).float()
+    for seed in range(8):
+        found = density(lambda z: z * mask, torch.randn(2, 400), seed)
+        middle = float(mask.median())
+        assert abs(found.median.value - middle) <= 2 * found.median.total + 1e-6
+        halves = 2 * (found.median.value - offset)  # the mean of two samples' medians
+        assert halves == pytest.approx(round(halves), abs=1e-5)
+        if share != 0.6:  # which is three deviations of a start away from one half
+            assert found.median.value == pytest.approx(middle)
+
+
+def test_a_median_of_zero_below_a_wide_band_is_not_resolved() -> None:
+    # Rank 90 of 300: a few products see the band, but not that most values are zero.
+    left, right = (torch.randn(300, 300) / math.sqrt(300) for _ in range(2))
+    mask = (torch.arange(300) < 90).float()
+    unresolved = 0
+    for seed in range(10):
+        found = density(lambda z: (z @ left * mask) @ right, torch.randn(2, 300), seed)
+        unresolved += "median" in found.unresolved
+    assert unresolved >= 8
+
+
 @pytest.mark.parametrize("samples", [1, 2, 8])
 def test_distance_and_median_are_within_their_stated_errors(samples: int) -> None:
     """Of a residual, a plain and a wide net: within twice the error in 95 % of the cases."""
