@@ -20,7 +20,7 @@ class Measure:
 MEASURES = (
     Measure(
         heading="signal",
-        meaning="rms of the block's output",
+        meaning="rms where the block ends: at its join, or behind the activation of a plain one",
         of=lambda block: block.signal_rms,
     ),
     Measure(
