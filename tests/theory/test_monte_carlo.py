@@ -73,6 +73,15 @@ def test_narrow_nets_without_norm_follow_the_corrections_for_their_width(
     assert abs(spread.mean - 4 * float(found.var_log_norm)) < 3 * spread.stderr + slack
 
 
+def test_two_relu_blocks_have_the_correction_that_can_be_worked_out_by_hand() -> None:
+    # Blocks of strength 1: rho^2 = 1/2 and tau = 1, so persist = (1/2)^2 (2/pi)(pi/4) = 1/8 and
+    # cross = (2/pi)(1/2)(1/2)(1/2) = 1/(4 pi), each over n.
+    n = 1000
+    wide, narrow = (predict(2, 1.0, activation="relu", width=w) for w in (None, n))
+    gap = float(narrow.log_second_moment - wide.log_second_moment)
+    assert gap == pytest.approx((1 / 8 + 1 / (4 * np.pi)) / n)
+
+
 @pytest.mark.parametrize("options", WIDE)
 def test_wide_nets_follow_the_limit(options: dict[str, Any]) -> None:
     net, asked = net_and_options(options, width=384, batch=16)
@@ -104,7 +113,7 @@ def test_two_inputs_grow_alike_as_predicted(options: dict[str, Any]) -> None:
 def test_inputs_grow_parallel_without_skips_and_stay_apart_with_them() -> None:
     plain = correlation_profile(predict(1000, 0.0, activation="relu").setting)
     residual = correlation_profile(predict(1000, 1.0, scale="1/sqrt(L)", activation="relu").setting)
-    # Hayou et al. 2019 (arXiv 1902.06853, proposition 3): 1 - c ~ (9 pi^2/2) / depth^2 for ReLU.
+    # Hayou et al. 2019 (arXiv 1902.06853): 1 - c ~ (9 pi^2/2) / depth^2 for ReLU.
     assert plain.gap[-1] == pytest.approx(4.5 * np.pi**2 / 1000**2, rel=0.05)
     assert residual.gap[-1] > 0.5
     assert np.all(np.diff(plain.log_gap) < 0)

@@ -56,3 +56,23 @@ def test_random_skips_average_over_all_patterns(options: dict[str, Any], density
     assert tuple(map(float, ours)) == pytest.approx(
         all_patterns(density, options), abs=2e-5, nan_ok=True
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"norm": "layer", "activation": "relu"},
+        {"norm": "batch", "activation": "gelu", "gain": 0.3},
+        {"activation": "tanh", "gain": 2.0},
+    ],
+)
+def test_blocks_that_add_the_same_everywhere_are_counted_together(options: dict[str, Any]) -> None:
+    depth, density = 300, 0.6
+    together = predict(depth, density, **options)
+    # One scale that differs in the twelfth digit, so that every block is gone through.
+    scale = np.ones(depth)
+    scale[0] += 1e-12
+    one_by_one = predict(depth, density, scale=scale, **options)
+    for name in ("log_second_moment", "mean_log_norm", "var_log_norm", "effective_depth"):
+        found, expected = getattr(together, name), getattr(one_by_one, name)
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-6)

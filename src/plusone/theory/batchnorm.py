@@ -7,7 +7,7 @@ z = P x / s on a sphere, P taking away the mean, and a gradient g to (g - mean g
 * The branch adds the unbiased variance c V, V = E phi(z)^2 - E phi(z) phi(z')|rho.
 * A gradient that came through a batch norm has no mean and is isotropic otherwise. Behind phi' it
   keeps E phi'^2 less Var(z phi')/N along z and Var(phi')/N for its new mean:
-  S = N/(N - 3) (E phi'^2 - (Var(z phi') + Var phi')/N).
+  S = N/(N - 3) (E phi'^2 - (Var(z phi') + Var phi')/N), Var f being E f(z)^2 - E f(z) f(z')|rho.
 * On that sphere z is no Gaussian: E f(z) = h - (h'' - h')/N with h(ln q) = E f(x), x ~ N(0, q).
 * The cotangent at the output is drawn with a mean, of which the first branch keeps the share
   Var phi'/E phi'^2 only; see `end_factor`.
@@ -68,16 +68,22 @@ def batch_moments(activation: Activation, num_samples: int | None) -> BatchMomen
             moment=moment, slope=square, raw_slope=square, mean_share=share, num_samples=None
         )
     n = num_samples
-    along = float(weight @ (z * slopes) ** 2 - (weight @ (z * slopes)) ** 2)
+    along, common = _between(z * slopes, z, weight, n), _between(slopes, z, weight, n)
     log_q = np.array([-0.02, 0.0, 0.02])
     gap = np.full(3, n / (n - 1))
     return BatchMoments(
         moment=_on_sphere(half_square_difference(activation, np.exp(log_q), gap), 0.02, n),
-        slope=_on_sphere(slope(activation, log_q), 0.02, n) - (along + square - mean**2) / n,
+        slope=_on_sphere(slope(activation, log_q), 0.02, n) - (along + common) / n,
         raw_slope=square,
         mean_share=share,
         num_samples=n,
     )
+
+
+def _between(f: FloatArray, z: FloatArray, weight: FloatArray, num_samples: int) -> float:
+    """E f(z)^2 - E f(z) f(z') at correlation -1/(N - 1), of whose powers the first is kept."""
+    variance = float(weight @ f**2 - (weight @ f) ** 2)
+    return variance + float(weight @ (z * f)) ** 2 / (num_samples - 1)
 
 
 def _on_sphere(h: FloatArray, step: float, num_samples: int) -> float:

@@ -22,7 +22,7 @@ def chain(checked: Setting, law: Law) -> Moments:
         Var ln R = sum p (1 - p) (ln m_1 - ln m_0)^2
 
     and the branch is used, on the paths that carry E R, a / (p + a) times a block (De and Smith
-    2020, arXiv 2002.10444, for p = 1 and its typical depth). Without a norm and for linear branches
+    2020, arXiv 2002.10444, for p = 1). Without a norm and for linear branches
     E R is exact at any width, for the weights of a block are independent of the gradient above.
 
     Assumes: `Law`'s. Where a branch is 0 and may lack its skip, R may be 0: E ln R is -inf and

@@ -50,7 +50,7 @@ def correlation_profile(
         (1 - w) (1 - c) + w D / V,   D = E (phi(x) - phi(y))^2 / 2,  V = E phi(x)^2
 
     x and y being Gaussian with correlation c and the second moment that the branch sees (Poole et
-    al. 2016, arXiv 1606.05340, equation 5; residual: Yang and Schoenholz 2017, arXiv 1712.08969),
+    al. 2016, arXiv 1606.05340, section 2; residual: Yang and Schoenholz 2017, arXiv 1712.08969),
     kept in 1 - c so that nothing cancels as c nears 1. With batch norm the same holds of half the
     mean squared difference over the variance in the batch, V being Var phi(x), and the ratio of
     that variance to the second moment is followed beside it; the other samples of the batch are

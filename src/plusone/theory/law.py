@@ -11,11 +11,12 @@ s q + a c V and the gradient's second moment by the factor s + a c S, c being FA
 | layer, post     | E phi(x)^2, 1       | E phi'^2, 1   | both divided by s + a c V      |
 | batch, post     | Var phi(x), 1       | E phi'^2, 1   | both divided by s + a c V      |
 
-Without norm: Yang and Schoenholz 2017 (arXiv 1712.08969, theorems on q and chi for residual nets).
+Without norm and with skips everywhere: Yang and Schoenholz 2017 (arXiv 1712.08969, recurrences of
+section 3); without skips: Schoenholz et al. 2017 (arXiv 1611.01232, section 5).
 Norms: the derivative of N(x) = (x - mean) / deviation is 1 / deviation but for the two directions
-that it projects out, 2 of n units or of N samples. Pre-norm: Xiong et al. 2020 (arXiv 2002.04745,
-theorem 1). Batch: Yang et al. 2019 (arXiv 1902.08129): without skips a ReLU net's gradient grows by
-pi/(pi - 1) a block, which is S/V.
+that it projects out, 2 of n units or of N samples. Pre- and post-norm of layers are compared at
+initialisation by Xiong et al. 2020 (arXiv 2002.04745). Batch: Yang et al. 2019 (arXiv 1902.08129):
+without skips a ReLU net's gradient grows by pi/(pi - 1) a block, which is S/V.
 
 Assumes: wide layers, so that the stream's units are independent Gaussians; the backward weights are
 as if drawn anew; inputs of unit variance, independent of each other where a batch norm compares

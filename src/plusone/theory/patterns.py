@@ -22,9 +22,11 @@ from plusone.theory.activations import FloatArray
 from plusone.theory.law import Law
 from plusone.theory.moments import Moments
 
-STEP = 0.02
+STEP, COARSE = 0.02, 0.05
 # A stream this small or this large sees a straight activation to 1e-13.
 LOWEST, HIGHEST = -32.0, 64.0
+CHECKED_EVERY = 8
+STEADY = 1e-10
 Interpolate = Callable[[FloatArray], FloatArray]
 
 
@@ -32,40 +34,65 @@ def averaged(law: Law, strength: FloatArray, density: float) -> Moments:
     """The moments of R over independent skips of this density, from q_0 = 1.
 
     `strength` is a_l for each block. Assumes: `Law`'s. Where a branch of strength 0 may lack its
-    skip, R may be 0: E ln R is -inf and Var ln R is NaN. Cost: O(L) times a grid of some hundreds.
+    skip, R may be 0: E ln R is -inf and Var ln R is NaN. Cost: O(L) times a grid of some hundreds;
+    blocks of one strength only until each adds the same everywhere.
     """
     y = _grid(law, strength)
-    log_mean, mean_log, variance, used = (np.zeros_like(y) for _ in range(4))
-    log_p, log_lack = math.log(density), math.log1p(-density)
+    fields = np.zeros((4, len(y)))  # ln E R, E ln R, Var ln R, branches: of the blocks behind
+    added = np.full_like(fields, np.nan)
+    is_uniform = bool(strength.min() == strength.max() > 0)
     previous = math.nan
-    for a in strength[::-1].tolist():
-        if a != previous:
-            branch, output = law.branch(y, a), law.output(y, a)
-            with np.errstate(divide="ignore"):
-                log_with, log_without = np.log1p(branch), np.log(branch)
-            share = branch / (1 + branch)
-            kept, lost = _stencil(y, np.logaddexp(y, output)), _stencil(y, output)
-            previous = a
+    for num_left, a in zip(range(len(strength) - 1, -1, -1), strength[::-1].tolist(), strict=True):
         if a == 0:
-            log_mean = log_p + log_mean
+            fields[0] += math.log(density)
             continue
-        by_skip = log_p + log_with + kept(log_mean)
-        by_branch = log_lack + log_without + lost(log_mean)
-        log_mean = np.logaddexp(by_skip, by_branch)
-        weight = np.exp(by_skip - log_mean)
-        used = weight * (share + kept(used)) + (1 - weight) * (1 + lost(used))
-        first, second = log_with + kept(mean_log), log_without + lost(mean_log)
-        mean_log = density * first + (1 - density) * second
-        within = density * kept(variance) + (1 - density) * lost(variance)
-        variance = within + density * (1 - density) * (first - second) ** 2
-    start = _stencil(y, np.zeros(1))
+        if a != previous:
+            block = _Block(law, y, a, density)
+            previous = a
+        after = block.before(fields)
+        last, added, fields = added, after - fields, after
+        if is_uniform and num_left % CHECKED_EVERY == 0 and _is_steady(added, last):
+            fields = fields + num_left * added
+            break
+    start = _stencil(y, np.zeros(1))(fields)[:, 0]
     is_cut = bool((strength == 0).any())
     return Moments(
-        log_mean=start(log_mean)[0],
-        mean_log=np.array(-np.inf) if is_cut else start(mean_log)[0],
-        var_log=np.array(np.nan) if is_cut else start(variance)[0],
-        num_branches=start(used)[0],
+        log_mean=start[0],
+        mean_log=np.array(-np.inf) if is_cut else start[1],
+        var_log=np.array(np.nan) if is_cut else start[2],
+        num_branches=start[3],
     )
+
+
+class _Block:
+    """One block's step backwards over the grid `y` of ln q."""
+
+    def __init__(self, law: Law, y: FloatArray, strength: float, density: float) -> None:
+        branch, output = law.branch(y, strength), law.output(y, strength)
+        self.log_with, self.log_without = np.log1p(branch), np.log(branch)
+        self.share = branch / (1 + branch)
+        self.kept, self.lost = _stencil(y, np.logaddexp(y, output)), _stencil(y, output)
+        self.density = density
+
+    def before(self, fields: FloatArray) -> FloatArray:
+        """The fields before the block from those behind it."""
+        p, lack = self.density, 1 - self.density
+        kept, lost = self.kept(fields), self.lost(fields)
+        by_skip = math.log(p) + self.log_with + kept[0]
+        by_branch = math.log(lack) + self.log_without + lost[0]
+        log_mean = np.logaddexp(by_skip, by_branch)
+        weight = np.exp(by_skip - log_mean)
+        first, second = self.log_with + kept[1], self.log_without + lost[1]
+        variance = p * kept[2] + lack * lost[2] + p * lack * (first - second) ** 2
+        used = weight * (self.share + kept[3]) + (1 - weight) * (1 + lost[3])
+        return np.stack([log_mean, p * first + lack * second, variance, used])
+
+
+def _is_steady(added: FloatArray, last: FloatArray) -> bool:
+    """Whether blocks add the same to each field, wherever the stream is."""
+    scale = 1 + np.abs(added).max()
+    is_even = np.ptp(added, axis=1).max() < STEADY * scale
+    return bool(is_even and np.abs(added - last).max() < STEADY * scale)
 
 
 def _grid(law: Law, strength: FloatArray) -> FloatArray:
@@ -79,12 +106,13 @@ def _grid(law: Law, strength: FloatArray) -> FloatArray:
         low, high = LOWEST, math.log1p(float(live.sum()))
     else:
         low, high = LOWEST, HIGHEST
-    num_points = max(8, math.ceil((high - low) / STEP) + 1)
+    step = STEP if law.norm != "none" else COARSE
+    num_points = max(8, math.ceil((high - low) / step) + 1)
     return np.linspace(low, high + 1e-9, num_points)
 
 
 def _stencil(y: FloatArray, at: FloatArray) -> Interpolate:
-    """Cubic interpolation from the grid to points; beyond its ends the value at the end."""
+    """Cubic interpolation of rows from the grid to points; beyond its ends the value at the end."""
     position = np.clip((at - y[0]) / (y[1] - y[0]), 0, len(y) - 1)
     i = np.clip(np.floor(position).astype(np.intp), 1, len(y) - 3)
     t = position - i
@@ -96,7 +124,7 @@ def _stencil(y: FloatArray, at: FloatArray) -> Interpolate:
     )
 
     def interpolated(values: FloatArray) -> FloatArray:
-        total: FloatArray = sum(w * values[i + k - 1] for k, w in enumerate(weights))
+        total: FloatArray = sum(w * values[:, i + k - 1] for k, w in enumerate(weights))
         return total
 
     return interpolated

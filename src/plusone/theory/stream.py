@@ -27,6 +27,8 @@ def stream(law: Law, strength: FloatArray, pattern: NDArray[np.bool_]) -> Stream
 
     q_l = s_l q_{l-1} + a_l c V and the factor is s_l + a_l c S (see `Law`). Cost: O(L).
     """
+    if law.norm != "none" and law.placement == "pre" and pattern.all():
+        return _all_skips(law, strength)
     num_blocks = len(strength)
     log_q = np.zeros(num_blocks + 1)
     log_factor, share = np.zeros(num_blocks), np.zeros(num_blocks)
@@ -40,6 +42,13 @@ def stream(law: Law, strength: FloatArray, pattern: NDArray[np.bool_]) -> Stream
             share[i] = (branch / factor)[0] if factor[0] > 0 else 0.0
             log_q[i + 1] = np.logaddexp(here, output)[0] if pattern[i] else output[0]
     return Stream(log_q=log_q, log_factor=log_factor, share=share)
+
+
+def _all_skips(law: Law, strength: FloatArray) -> Stream:
+    """Pre-norm with a skip in each block, where a sum gives the stream at once."""
+    log_q = np.log1p(np.concatenate([[0.0], np.cumsum(strength * law.moment)]))
+    branch = law.branch(log_q[:-1], strength)
+    return Stream(log_q=log_q, log_factor=np.log1p(branch), share=branch / (1 + branch))
 
 
 def stream_moments(law: Law, strength: FloatArray, pattern: NDArray[np.bool_]) -> Moments:

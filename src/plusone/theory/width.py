@@ -14,13 +14,16 @@ rho^2 = q_l/q_m and b = a/(s + a) a block's share of the gradient that goes thro
              gradient's energy above that lies on units that are on; 5/n without skips is Hanin and
              Nica 2018 (arXiv 1812.05994, theorem 1), here to n^-2
     persist  b_l b_m (2/pi) arcsin(rho)                             covariance of X_l and X_m
-    cross    (4 a_l/pi) tau/(1 + tau^2) / (1 + a_l) b_m prod (1 + a_k)^-1, l < k < m, and
-             tau^2 = q_m/q_l - 1: branch l writes along what the units of m that are on read
+    cross    (2 a_l/pi) tau/(1 + tau^2)/(1 + a_l) b_m, tau^2 = q_m/q_l - 1, of two effects. Branch l
+             writes along what the units of m that are on read, so the path through l and the one
+             around it are not orthogonal there: twice this. And a unit that is on makes the noise
+             that it gets itself larger, so that fewer than half are on at m: once this, down.
 
     ln E R += sum (persist + cross) / n,  E ln R += (sum cross - sum spread / 2) / n
     Var ln R = (sum spread + 2 sum persist) / n
 
-(The last two terms and the recursion for w are derived here; tests compare with Monte Carlo.)
+(persist, cross and w are derived here; tests compare with Monte Carlo. For cross, what branches
+between l and m hand on has been summed up: it cancels the factors 1/(1 + a_k) of skipping them.)
 """
 
 from __future__ import annotations
@@ -83,13 +86,13 @@ def _pair_sums(a: FloatArray, skip: FloatArray, branch: FloatArray) -> tuple[flo
     """The sums of persist and cross over pairs, blocks having skips with probability `skip` and
     sending the share `branch` of the gradient through their branches on average."""
     starts_persist = skip * a / (1 + a)
-    starts_cross = 4 * a / math.pi * skip / (1 + a)
+    starts_cross = 2 * a / math.pi * skip / (1 + a)
     persist = cross = 0.0
-    for lag, both, decayed, log_growth in _lags(a, skip):
+    for lag, both, _, log_growth in _lags(a, skip):
         rest = branch[lag:]
         tau = np.sqrt(np.expm1(log_growth))
         persist += float((starts_persist[:-lag] * both * rest * _aligned(log_growth)).sum())
-        cross += float((starts_cross[:-lag] * decayed * rest * tau / (1 + tau**2)).sum())
+        cross += float((starts_cross[:-lag] * both * rest * tau / (1 + tau**2)).sum())
     return persist, cross
 
 

@@ -13,7 +13,7 @@ from plusone.theory.activations import FloatArray
 from plusone.theory.prediction import WINDOW, Prediction, predict
 from plusone.theory.setting import MAX_DEPTH, Scale
 
-NUM_HALVINGS = 50
+NUM_HALVINGS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def smallest_density(depth: int, stack: Stack | None = None) -> float:
 
     Without norm it solves L (p ln(1 + a) + (1 - p) ln a)/2 = -window ln 10 for p.
 
-    Assumes: the typical norm moves one way with the density. Cost: 50 predictions.
+    Assumes: the typical norm moves one way with the density. Cost: some 35 predictions.
 
     Raises:
         InputError: as `predict`.
