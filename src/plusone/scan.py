@@ -192,4 +192,6 @@ def _describe(subject: Subject) -> str:
             shown.append(f"{name}: {kind}{list(value.shape)}")
         else:
             shown.append(f"{name}: {type(value).__name__}")
-    return ", ".join(shown)
+    batch = batch_size(subject.args, subject.kwargs)
+    taken = "no batch dimension" if batch is None else f"dimension 0 taken for {batch} samples"
+    return f"{', '.join(shown)}; {taken}"

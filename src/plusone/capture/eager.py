@@ -179,11 +179,17 @@ def _record(
 
 
 def batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
-    """The size of the leading dimension that all input tensors share, or None."""
+    """The size of the leading dimension that all input tensors share, or None.
+
+    A single vector of real numbers is one sample, and no batch of numbers; whole numbers may be
+    one label for each sample.
+    """
     return _batch_of(tensors_in((args, kwargs)))
 
 
 def _batch_of(inputs: list[torch.Tensor]) -> int | None:
+    if all(t.dim() == 1 and (t.is_floating_point() or t.is_complex()) for t in inputs):
+        return None
     sizes = {t.shape[0] if t.dim() else None for t in inputs}
     return sizes.pop() if len(sizes) == 1 else None
 

@@ -18,7 +18,7 @@ from plusone.probe.batchnorm import Statistics
 from plusone.probe.block_spectra import BlockSpectra, Unmeasured, block_spectra
 from plusone.probe.endtoend import DensityConfig, SingularDensity, end_to_end_density
 from plusone.probe.fronts import chain_from, fronts_of
-from plusone.probe.joins import places_of
+from plusone.probe.joins import places_of, samples_between
 from plusone.probe.linearise import Linearisation, linearise
 from plusone.probe.path_gains import path_gains
 from plusone.probe.spectrum import Estimate, JacobianSpectrum, SpectrumConfig
@@ -134,6 +134,7 @@ def measure_blocks(
     found: dict[int, BlockSpectra] = {}
     missing: dict[str, list[str]] = {}
     without_branch: list[str] = []
+    together: list[str] = []
     budget = _COMPOSITE_SWEEPS * graph.num_operations
     for k, block in enumerate(graph.blocks):
         progress("Jacobian spectra", 0.3 + 0.5 * k / len(graph.blocks))
@@ -150,12 +151,17 @@ def measure_blocks(
         found[k] = block_spectra(
             places, generator=generator, config=SpectrumConfig(tolerance=config.tolerance)
         )
+        if places.batch is None and line.batch is not None:
+            together.append(block.name)
         whole = found[k].block
         if isinstance(whole, Unmeasured):
             missing.setdefault(whole.reason, []).append(block.name)
         elif found[k].branch is None and block.kind == "residual":
             without_branch.append(block.name)
     gaps = [_gap("Jacobian", why, names) for why, names in missing.items()]
+    if together:
+        why = "samples are not kept apart there: all of them were taken as one vector"
+        gaps.append(_gap("Jacobian by sample", why, together))
     if without_branch:
         why = "several branches that do not just add to the input"
         gaps.append(_gap("branch Jacobian", why, without_branch))
@@ -181,15 +187,12 @@ def _end_to_end(
     source, target = line.place(graph.first), line.place(graph.last)
     if source is None or target is None:
         return Unmeasured(reason="autograd does not show the first input or the last output")
-    batch = line.batch
-    if batch is not None and (source.shape[:1] != (batch,) or target.shape[:1] != (batch,)):
-        batch = None
     chain = chain_from(graph.first, fronts_of(request.trace))
     places = [(line.place(front.next), front) for front in chain if front.next <= graph.last]
     return end_to_end_density(
         source,
         target=target,
-        batch=batch,
+        batch=samples_between(source, [target], line.batch),
         generator=generator,
         config=DensityConfig(),
         fronts=[(place, front) for place, front in places if place is not None],
@@ -198,8 +201,10 @@ def _end_to_end(
 
 def _method(line: Linearisation, request: SpectraRequest) -> str:
     total = request.trace.batch
-    if line.batch is None:
-        how = "the whole batch as one vector (samples are coupled)"
+    if total is None:
+        how = "the inputs as one vector (they have no batch dimension)"
+    elif line.batch is None:
+        how = "the whole batch as one vector (what stands along dimension 0 is coupled)"
     else:
         of = f" of {total}" if total is not None and total > line.samples else ""
         how = f"per sample, on {line.samples}{of} samples"

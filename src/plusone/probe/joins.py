@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch.autograd.graph import Node
 
 from plusone.graph.skipgraph import Block
 from plusone.probe.block_spectra import BlockPlaces
 from plusone.probe.linearise import Linearisation
-from plusone.probe.operator import Place
+from plusone.probe.operator import JacobianOperator, NotMeasurable, Place
 
 # Sums of sums are written out up to this many: a block adds few branches to its input.
 _MAX_SUMS = 16
@@ -38,13 +39,41 @@ def places_of(line: Linearisation, block: Block) -> BlockPlaces | str:
         elif block.skip == "concat" and branch is not None:
             has_more = output.numel > source.numel + branch.numel
             join = "other" if has_more else "concat"
-    batch = line.batch
-    for place in (source, output, branch):
-        if place is not None and batch is not None and place.shape[:1] != (batch,):
-            batch = None
+    batch = samples_between(source, [p for p in (output, branch) if p is not None], line.batch)
     return BlockPlaces(
         source=source, branch=branch, output=output, batch=batch, join=join, factor=factor
     )
+
+
+def samples_between(source: Place, targets: Sequence[Place], batch: int | None) -> int | None:
+    """`batch`, where each sample of the targets depends on the same sample of the source alone.
+
+    That is known of borders whose first dimension is the batch. Where positions stand there, too
+    ([samples * positions, channels]), one backward asks: they may be in another order.
+    """
+    if batch is None or any(not p.shape or p.shape[0] % batch for p in (source, *targets)):
+        return None
+    for target in targets:
+        is_known = source.shape[0] == target.shape[0] == batch
+        if not is_known and not _keep_apart(source, target, batch):
+            return None
+    return batch
+
+
+def _keep_apart(source: Place, target: Place, batch: int) -> bool:
+    operator = JacobianOperator(source, target=target, batch=batch)
+    noise = torch.randn(operator.num_outputs, generator=torch.Generator().manual_seed(0))
+    for sample in (0, 1) if batch == 2 else (batch // 2,):
+        u_BM = torch.zeros(batch, operator.num_outputs, dtype=operator.dtype)
+        u_BM[sample] = noise
+        try:
+            found = operator.rmatvec(u_BM.to(operator.device))
+        except NotMeasurable:
+            return False
+        found[sample] = 0.0
+        if bool(found.any()):
+            return False
+    return True
 
 
 def factor_in_sum(total: Place, term: Place) -> float | None:

@@ -66,7 +66,8 @@ class JacobianOperator:
 
     J^T u is one backward from target to source. J v is one backward through the graph of
     u -> J^T u, which the first `matvec` builds (double backward; no finite differences) and
-    `close` frees. With `batch` None the whole tensors count as one sample. Half-precision graphs
+    `close` frees. The samples stand one after another along dimension 0, each in as many rows
+    (its positions, say); with `batch` None the whole tensors count as one. Half-precision graphs
     take and return float32 vectors, complex ones real vectors of twice the length. `anchor` is
     any tensor computed after target, best the model's output: autograd searches for u no deeper
     than u's own history reaches, so with u tied to the anchor a product's bookkeeping does not
@@ -215,7 +216,7 @@ def _zero(anchor: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
 
 def _check(place: Place, batch: int | None) -> None:
     assert place.dtype.is_complex or place.dtype.is_floating_point, "autograd knows no other"
-    if batch is not None and (not place.shape or place.shape[0] != batch):
+    if batch is not None and (not place.shape or place.shape[0] % batch):
         raise ValueError(
             f"a tensor of shape {place.shape} does not hold {batch} samples along its first "
             "dimension; pass batch=None to treat it as one sample"

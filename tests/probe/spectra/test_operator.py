@@ -99,8 +99,8 @@ def test_coupled_samples_make_one_vector() -> None:
 
 
 def test_a_batch_that_does_not_lie_first_is_refused() -> None:
-    x = torch.randn(4, 3).requires_grad_() * 1
-    with pytest.raises(ValueError, match=r"shape \(4, 3\) does not hold 2 samples"):
+    x = torch.randn(5, 3).requires_grad_() * 1
+    with pytest.raises(ValueError, match=r"shape \(5, 3\) does not hold 2 samples"):
         JacobianOperator(Place.of(x), target=Place.of(x + 1), batch=2)
 
 
