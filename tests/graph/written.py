@@ -256,7 +256,6 @@ WRITTEN = (
     _simple("SwiGLU", "identity", lambda n, i, x: x + n.f[i](F.silu(n.g[i](x)) * n.h[i](x))),
     Written(name="Euler steps", step=_euler, kinds=("identity",) * 5, blocks=5),
     Written(name="no skip", step=each(lambda n, i, x: n.f[i](x).relu())),
-    Written(name="stack, sum over the features", step=each(_feature_sums), kinds=_value("concat")),
     Written(name="a number drawn", step=_drawn),
     Written(name="two linear ways", step=each(lambda n, i, x: n.g[i](x) + n.h[i](x))),
     Written(

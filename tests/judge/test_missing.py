@@ -124,3 +124,9 @@ def test_a_bare_layer_in_the_list_of_deeper_blocks_is_no_peer_of_theirs() -> Non
     assert missing(blocks) == []
     (finding,) = missing([plain("0", layers=2), *blocks[1:]])
     assert finding.where == "0"
+
+
+def test_the_end_of_a_branch_around_other_blocks_lacks_no_skip() -> None:
+    blocks = [block(f"s.{k}.convs.0", layers=1, level=1) for k in range(4)]
+    blocks[2:2] = [plain("s.1.convs.1", layers=1, level=1), block("s.1.convs", layers=0)]
+    assert missing(blocks) == []

@@ -3,14 +3,13 @@
 They are no blocks as long as each holds at most `STEM_LAYERS` weighted layers, whatever they are
 called. What stands there is a block that lacks its skip, though, if a residual block in the same
 list is of its kind: a module of the same class, or one with the same sequence of weighted layers
-(a bare layer is of the kind of its own class alone). A net without skips that repeats one block
-has its stem and head before and behind the repetition.
+(a bare layer is of the kind of its own class alone). In a net without skips only a list tells what
+is repeated: there a first and a last layer outside the lists are no blocks.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 
 from plusone.capture.trace import Call
@@ -37,7 +36,7 @@ def without_stem_and_head(
         stem = [b for b in plain if b.output <= first and not kinds.has_peer_of(b)]
         head = [b for b in plain if b.entry >= last and not kinds.has_peer_of(b)]
     else:
-        stem, head = _before_and_behind_repetition(dag, blocks, calls)
+        stem, head = _outside_repetition(blocks, calls)
     dropped: set[int] = set()
     for end in (stem, head):
         if sum(b.layers for b in end) <= STEM_LAYERS:
@@ -45,21 +44,14 @@ def without_stem_and_head(
     return [b for b in blocks if id(b) not in dropped]
 
 
-def _before_and_behind_repetition(
-    dag: Dag, blocks: list[Segment], calls: tuple[Call, ...]
+def _outside_repetition(
+    blocks: list[Segment], calls: tuple[Call, ...]
 ) -> tuple[list[Segment], list[Segment]]:
-    """In a net without skips, what stands outside the repetition of one kind, if that is most."""
-    kinds = [
-        (calls[b.call].cls, b.layers, dag.shape[b.entry][1:], dag.shape[b.output][1:])
-        for b in blocks
-    ]
-    if not kinds:
+    """In a net without skips: a first and a last layer that are in no list while others are."""
+    is_listed = [calls[b.call].path[-1:].isdigit() for b in blocks]
+    if sum(is_listed) < 2:
         return [], []
-    kind, count = Counter(kinds).most_common(1)[0]
-    if count < 2 or 2 * count <= len(blocks):
-        return [], []
-    first, last = kinds.index(kind), len(kinds) - kinds[::-1].index(kind)
-    return blocks[:first], blocks[last:]
+    return blocks[: not is_listed[0]], blocks[len(blocks) - (not is_listed[-1]) :]
 
 
 class _Kinds:

@@ -18,17 +18,20 @@ def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
     A plain block, or the run of plain blocks at one such place, is accused if most of its peers
     add a skip, one of them in the same list, and if an identity would fit. Blocks that change the
     shape often have none on purpose (the first of a stage), and so have concatenations (the last
-    level of a decoder).
+    level of a decoder), and the last layers of a branch around other blocks (Res2Net's).
     """
     found = []
-    behind = {a.name: b.input_shape for a, b in pairwise(blocks)}
+    behind = {a.name: b for a, b in pairwise(blocks)}
     for place, peers, inside in (*_candidates(blocks), *_nameless(blocks)):
         same = f"{_list_of(place)}."
         beside = [
             p for p in peers if f"{_list_of(_bare(p.name))}.".startswith(same) or not p.module
         ]
+        following = behind.get(inside[-1].name)
+        if following is not None and _is_added(following) and following.layers == _UNCOUNTED:
+            continue  # the end of a longer branch, whose skip returns here
         # A graph layer's own output may be its messages; the next block takes in the nodes.
-        after = (inside[-1].shape, behind.get(inside[-1].name, ()))
+        after = (inside[-1].shape, following.input_shape if following is not None else ())
         if beside and any(_fits(inside[0].input_shape, shape) for shape in after):
             reason = (
                 f"{place} has no skip, while {len(peers)} blocks of the same kind have one "
