@@ -25,9 +25,9 @@ FAN_FACTOR: dict[Activation, float] = {"linear": 1.0, "relu": 2.0, "tanh": 1.0, 
 DEVIATIONS = 9.0
 NUM_POINTS = 160
 REACH = {"tanh": 20.0, "gelu": 12.0}
-# A stream of this second moment sees GELU as ReLU to about 1 %; nodes on either side of 0, enough
-# for second moments up to some 300 (tanh's grow with the depth at most).
-LIKE_RELU, MAX_HALF = 1e3, 400
+# A stream of this second moment sees GELU nearly as ReLU; nodes on either side of 0, enough for
+# second moments up to some 500 (tanh's grow with the depth at most).
+LIKE_RELU, MAX_HALF = 100.0, 100
 # Outside these logs of q tanh and GELU are straight lines, or a step, to double precision.
 STRAIGHT, STEEP = -60.0, 100.0
 
@@ -145,8 +145,8 @@ def _difference_sum(activation: Activation, q: FloatArray, gap: FloatArray) -> F
 
 
 def _grid(deviation: float) -> tuple[FloatArray, FloatArray]:
-    """Standard normal nodes, at most 0.7 deviations and 0.4 units of x apart."""
-    half = math.ceil(DEVIATIONS / min(0.7, 0.4 / max(deviation, 1e-12)))
+    """Standard normal nodes, at most 0.8 deviations and 0.4 units of x apart."""
+    half = math.ceil(DEVIATIONS / min(0.8, 0.4 / max(deviation, 1e-12)))
     z = np.linspace(-DEVIATIONS, DEVIATIONS, 2 * min(half, MAX_HALF) + 1)
     return z, np.exp(-0.5 * z**2) * (z[1] - z[0]) / math.sqrt(2 * math.pi)
 

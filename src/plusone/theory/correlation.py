@@ -40,7 +40,7 @@ class CorrelationProfile:
 
 
 def correlation_profile(
-    checked: Setting, *, correlation: float = 0.0, num_patterns: int = 64, seed: int = 0
+    checked: Setting, *, correlation: float = 0.0, num_patterns: int = 32, seed: int = 0
 ) -> CorrelationProfile:
     """1 - c over the depth, for two inputs of unit second moment and this correlation.
 
