@@ -142,11 +142,13 @@ class BlockReport:
     `depth` counts blocks on the longest path up to and with this one. `signal_rms` and
     `gradient_rms` are root mean squares over the elements of the block's output and of the
     gradient that arrives there; `gradient_norm` is the gradient's Euclidean norm per sample.
-    `residual_ratio` is rms(branch) / rms(skip) at the join. `jacobian` is of the whole block
+    `residual_ratio` is rms(branch) / rms(skip) at the join, each over the whole batch (several
+    branches count as if uncorrelated). `jacobian` is of the whole block
     (I + F for an identity skip), `branch_jacobian` of F alone. `similarity` is the mean cosine
-    between the representations of two samples at the block's output, `token_similarity` between
-    two tokens (or nodes) of one sample, `rank` the effective rank of the samples' representations
-    (exponential of the entropy of the normalised eigenvalues of their Gram matrix). `shape` and
+    between the representations of two of the first 32 samples at the block's output,
+    `token_similarity` between two of at most 32 tokens (or nodes) of the first sample, `rank` the
+    effective rank of the same samples (exponential of the entropy of the normalised eigenvalues of
+    their matrix of cosines); rows of zeros count in none of them. `shape` and
     `input_shape` are those of the block's output and input; `layers` counts the weighted layers
     of its own, `level` the blocks around it.
     """
@@ -182,11 +184,14 @@ class SingularValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndToEnd:
-    """From the first block's input to the last block's output.
+    """Along the trunk, the longest way through the blocks.
 
-    `log10_gradient_ratio` is log10(|g_in| / |g_out|) with Euclidean norms per sample: 0 is
-    perfect, -6 says that a millionth of the gradient arrives. `log10_signal_ratio` is
-    log10(rms_out / rms_in).
+    `log10_gradient_ratio` is log10(|g_in| / |g_out|) with Euclidean norms per sample, between the
+    last block's output and the first block's input (or, where a head beside the trunk reads that,
+    the next value that none reads): 0 is perfect, -6 says that a millionth of the gradient arrives.
+    `log10_signal_ratio` is log10(rms_last / rms_first) behind the last and the first block: the
+    scale of the input is no matter of the net. `singular_values` are those of the Jacobian of the
+    last block's output with respect to the first block's input.
     """
 
     log10_gradient_ratio: Value = NOT_MEASURED

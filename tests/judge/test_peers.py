@@ -7,10 +7,12 @@ import random
 from dataclasses import replace
 
 import pytest
+import torch
 
 from judge.synthetic import WIDTH, block, chain, codes, evidence, found
+from plusone.judge.peers import _log_skip
 from plusone.judge.thresholds import PEER_FACTOR
-from plusone.records import BlockReport, Spectrum, Value
+from plusone.records import BlockReport, Kind, Spectrum, Value
 
 
 def family(ratios: list[float], *, stream: list[float] | None = None) -> list[BlockReport]:
@@ -151,3 +153,22 @@ def test_chance_accuses_few_healthy_families_and_hides_few_gains() -> None:
         missed += "blocks.7" not in places(family(ratios))
     assert accused <= 3
     assert missed <= 30
+
+
+@pytest.mark.parametrize(("skip", "added"), [("concat", 3), ("concat", 40), ("identity", 20)])
+def test_the_size_of_the_skip_follows_from_that_of_the_output(skip: Kind, added: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = 2.0 * torch.randn(20_000, 20, generator=generator)
+    f = 6.0 * torch.randn(20_000, added, generator=generator)
+    y = torch.cat([x, f], 1) if skip == "concat" else x + f
+    made = BlockReport(
+        name="b",
+        depth=1,
+        skip=skip,
+        residual_ratio=Value.of(float(f.square().mean().sqrt() / x.square().mean().sqrt())),
+        signal_rms=Value.of(float(y.square().mean().sqrt())),
+        shape=tuple(y.shape),
+        input_shape=tuple(x.shape),
+    )
+    exact = math.log(float(x.square().mean().sqrt()))
+    assert _log_skip(made) == pytest.approx(exact, abs=0.01)

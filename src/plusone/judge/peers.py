@@ -123,9 +123,17 @@ def _families(blocks: Sequence[BlockReport], breaks: Collection[str]) -> list[li
 
 
 def _log_skip(block: BlockReport) -> float:
-    """log rms of the skip, if the branch does not depend on it: out^2 = skip^2 + branch^2."""
+    """log rms of the skip, if the branch does not depend on it: out^2 = skip^2 + branch^2.
+
+    Behind a concatenation out^2 is the mean of both, weighted by how much of it each one is.
+    """
     ratio = float(block.residual_ratio)
-    return math.log(float(block.signal_rms)) - math.log(math.hypot(1.0, ratio))
+    of_skip = of_branch = 1.0
+    if block.skip == "concat":
+        of_skip = min(1.0, math.prod(block.input_shape) / max(math.prod(block.shape), 1))
+        of_branch = 1.0 - of_skip
+    square = of_skip + of_branch * ratio**2
+    return math.log(float(block.signal_rms)) - 0.5 * math.log(square)
 
 
 def _readings(yardstick: _Yardstick, k: int) -> tuple[_Reading, _Reading]:

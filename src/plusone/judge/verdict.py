@@ -10,7 +10,8 @@ from plusone.judge.thresholds import GRADIENT_DECADES, SIGNAL_DECADES
 from plusone.records import Evidence, Finding, Label, Verdict
 
 # Not calibrated yet: a logistic curve that is even at the threshold and falls by a factor of
-# e**2 in the odds for each decade beyond it.
+# e**2 in the odds for each decade beyond it. The decades are those of `_beyond`: where the limit
+# for growth is 4.5 decades instead of 3, one of them counts as 3 / 4.5, a factor of e**1.33.
 _SLOPE = 2.0
 
 

@@ -96,7 +96,7 @@ def _summary(a: ReportData, b: ReportData) -> tuple[Line, ...]:
             "gradient, input / output",
             *(factor(d.end_to_end.log10_gradient_ratio) for d in (a, b)),
         ),
-        _line("signal, output / input", *(factor(d.end_to_end.log10_signal_ratio) for d in (a, b))),
+        _line("signal, last / first", *(factor(d.end_to_end.log10_signal_ratio) for d in (a, b))),
         _line("blocks", *(f"{d.structure.num_blocks:,}" for d in (a, b))),
         _line("depth", *(f"{d.structure.depth:,}" for d in (a, b))),
         _line("parameters", *(magnitude(d.structure.num_parameters) for d in (a, b))),

@@ -87,7 +87,7 @@ def end_to_end_facts(end_to_end: EndToEnd, *, sign: str = "+/-") -> Facts:
         mean = ", geometric mean over samples" if gradient.stderr is not None else ""
         facts.append(("gradient", f"input / output = {_ratio(gradient, sign)}{mean}"))
     if signal.is_measured:
-        facts.append(("signal", f"output / input = {_ratio(signal, sign)}"))
+        facts.append(("signal", f"last / first block = {_ratio(signal, sign)}"))
     values = end_to_end.singular_values
     triple = (values.min, values.median, values.max)
     if any(value.is_measured for value in triple):
