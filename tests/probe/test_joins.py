@@ -184,3 +184,80 @@ def test_branches_that_do_not_just_add_to_the_input_are_named_as_not_measured() 
     top = float(singular_values(exact)[:, 0].mean())
     assert float(block.jacobian.spectral_norm) == pytest.approx(top)
     assert [gap.what for gap in report.not_measured] == [f"branch Jacobian of {block.name}"]
+
+
+def test_positions_beside_the_samples_are_measured_sample_by_sample() -> None:
+    first, second = linear(20), linear(20)
+
+    def forward(x: Tensor) -> Tensor:
+        rows = x.flatten(0, 1)
+        for layer in (first, second):
+            rows = rows + torch.tanh(layer(rows))
+        return rows.unflatten(0, x.shape[:2])
+
+    x = torch.randn(3, 5, 20, dtype=torch.float64) * torch.tensor([0.1, 1, 10])[:, None, None]
+    report = plusone.scan(Function(forward, first, second), x, timed=False, samples=3)
+    J = dense_jacobian(lambda z: z + torch.tanh(first(z)), x)
+    norm = report.blocks[0].jacobian.spectral_norm
+    exact = float(singular_values(J)[:, 0].mean())
+    assert float(norm) == pytest.approx(exact, abs=3 * (norm.stderr or 0.0))
+    assert norm.stderr is not None
+    assert not any("by sample" in gap.what for gap in report.not_measured)
+
+
+def test_samples_in_another_order_are_taken_together_and_named() -> None:
+    first, second = linear(20), linear(20)
+
+    def forward(x: Tensor) -> Tensor:
+        rows = x.transpose(0, 1)
+        for layer in (first, second):
+            mixed = torch.tanh(layer(rows - rows.mean(0)))
+            rows = (rows.flatten(0, 1) + mixed.flatten(0, 1)).unflatten(0, rows.shape[:2])
+        return rows.transpose(0, 1)
+
+    x = torch.randn(2, 4, 20, dtype=torch.float64)
+    report = plusone.scan(Function(forward, first, second), x, timed=False, samples=2)
+    J = dense_jacobian(lambda z: z + torch.tanh(first(z - z.mean(1, keepdim=True))), x)
+    norm = report.blocks[0].jacobian.spectral_norm
+    largest = float(singular_values(J)[:, 0].max())
+    assert float(norm) == pytest.approx(largest, abs=3 * (norm.stderr or 0.0))
+    assert any("by sample" in gap.what for gap in report.not_measured)
+
+
+@pytest.mark.parametrize("batch", [2, 5])
+def test_samples_along_another_dimension_are_measured_as_one_vector(batch: int) -> None:
+    """A sequence model that keeps time first inside: its blocks' samples are not told apart."""
+    f, g = linear(4), linear(4)
+
+    def block(z: Tensor) -> Tensor:
+        return z + torch.tanh(f(z))
+
+    def forward(x: Tensor) -> Tensor:
+        z = block((1.0 * x).permute(1, 0, 2).contiguous())
+        return x + torch.tanh(g(z.permute(1, 0, 2)))
+
+    x = torch.randn(batch, 3, 4, dtype=torch.float64)
+    report = plusone.scan(Function(forward, f, g), x, timed=False)
+    found = next(b for b in report.blocks if b.shape[:2] == (3, batch))
+    taken = x[:2].permute(1, 0, 2)
+    whole = dense_jacobian(lambda z: block(z[0])[None], taken[None])
+    assert float(found.jacobian.spectral_norm) == pytest.approx(
+        float(singular_values(whole)[0, 0]), rel=0.05
+    )
+
+
+def test_a_value_that_the_second_forward_did_not_make_is_no_fault_of_autograd() -> None:
+    class Fickle(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.f = linear(6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            f = torch.tanh(self.f(x))
+            return x + f if len(x) > 2 else torch.sub(x, -f)
+
+    first, last = Fickle(), linear(6)
+    model = Function(lambda x: first(x) + torch.tanh(last(first(x))), first, last)
+    report = plusone.scan(model, torch.randn(6, 6, dtype=torch.float64), timed=False)
+    gaps = {gap.what: gap.why for gap in report.not_measured}
+    assert any("ran other operations there" in why for why in gaps.values())

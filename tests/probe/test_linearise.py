@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 import plusone
 from plusone.errors import CaptureError
+from plusone.probe.linearise import linearise
+from plusone.probe.moments import mean_square
 from probe.recorded import Function, linear, observed
 
 from oracle.dense_jacobian import dense_jacobian, singular_values
@@ -61,6 +63,36 @@ def test_the_spectrum_of_coupled_samples_is_that_of_the_whole_batch(name: str) -
     norm = report.blocks[0].jacobian.spectral_norm
     assert float(norm) == pytest.approx(float(singular_values(whole)[0, 0]), rel=1e-6)
     assert "coupled" in report.provenance.spectra
+
+
+def test_blocks_without_a_way_from_first_to_last_are_asked_one_by_one() -> None:
+    for name, function in (("alone", lambda x: x), *COUPLED.items()):
+        first, last = residual(function), residual(lambda x: x)
+        model = Function(lambda a, b, f=first, g=last: torch.cat([f(a), g(b)], 1), first, last)
+        a, b = torch.randn(2, 6, WIDTH, dtype=torch.float64)
+        with observed(model, a, b) as seen:
+            trace = seen.recording.trace
+            line = linearise(
+                model,
+                seen.args,
+                {},
+                box=seen.box,
+                trace=trace,
+                statistics=seen.signal.statistics(trace),
+                samples=2,
+                probe=(seen.graph.blocks[0].entry, seen.graph.blocks[-1].output),
+                beside=[(block.entry, block.output) for block in seen.graph.blocks],
+                squares=tuple(mean_square(t, trace.batch) for t in seen.recording.outputs),
+            )
+            assert (line.batch is not None) == (name == "alone")
+
+
+def test_two_towers_are_no_coupled_samples() -> None:
+    tower = nn.Sequential(linear(WIDTH, 9), nn.ReLU(), linear(9, WIDTH))
+    model = Function(lambda a, b: F.cosine_similarity(tower(a), tower(b)), tower)
+    a, b = torch.randn(2, 6, WIDTH, dtype=torch.float64)
+    report = plusone.scan(model, (a, b), timed=False)
+    assert "per sample, on 2 of 6" in report.provenance.spectra
 
 
 @pytest.mark.parametrize(("samples", "taken"), [(1, 1), (2, 2), (4, 4), (9, 6)])

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from plusone.capture.sandbox import Sandbox
-from plusone.capture.trace import Trace
+from plusone.capture.trace import Trace, ValueRef
 from plusone.errors import CaptureError
 from plusone.graph.skipgraph import SkipGraph
 from plusone.probe.batchnorm import Statistics
@@ -94,6 +94,7 @@ def measure_spectra(
             statistics=request.statistics,
             samples=config.samples,
             probe=(graph.first, graph.last),
+            beside=_pairs(request),
             squares=request.squares,
         )
     except CaptureError as error:
@@ -121,6 +122,13 @@ def measure_spectra(
         method=_method(line, request),
         not_measured=tuple(gaps),
     )
+
+
+def _pairs(request: SpectraRequest) -> list[tuple[ValueRef, ValueRef]]:
+    """What tells whether samples are independent where first and last value do not."""
+    trace, blocks = request.trace, request.graph.blocks
+    ends = [((number, 0), output) for number in trace.inputs for output in trace.outputs]
+    return [*ends, *((block.entry, block.output) for block in blocks)]
 
 
 def measure_blocks(

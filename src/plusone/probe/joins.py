@@ -21,7 +21,7 @@ def places_of(line: Linearisation, block: Block) -> BlockPlaces | str:
     """The places of a block's input, branch and output, or why there are none."""
     source, output = line.place(block.entry), line.place(block.output)
     if source is None or output is None:
-        return "autograd does not show its input or output in the second forward"
+        return _why_none(line, block)
     branches = [line.place(value) for value in block.branches]
     branch = branches[0] if len(branches) == 1 else None
     join: Literal["identity", "concat", "other"] = "other"
@@ -42,6 +42,18 @@ def places_of(line: Linearisation, block: Block) -> BlockPlaces | str:
     batch = samples_between(source, [p for p in (output, branch) if p is not None], line.batch)
     return BlockPlaces(
         source=source, branch=branch, output=output, batch=batch, join=join, factor=factor
+    )
+
+
+def _why_none(line: Linearisation, block: Block) -> str:
+    if not all(line.is_matched(value) for value in (block.entry, block.output)):
+        return (
+            f"the forward that Jacobians are made on, with {line.samples} samples, ran other "
+            "operations there than the first one, or gave other shapes"
+        )
+    return (
+        "no gradient passes at its input or output: it is detached, made under no_grad or written "
+        "in place through a view"
     )
 
 

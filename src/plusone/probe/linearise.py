@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -22,6 +22,8 @@ from plusone.probe.match import TraceMatch
 from plusone.probe.moments import mean_square
 from plusone.probe.operator import Place
 
+Pair: TypeAlias = tuple[ValueRef, ValueRef]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linearisation:
@@ -29,13 +31,14 @@ class Linearisation:
 
     `batch` is `samples` where the samples are independent and None where they are coupled (then
     all of them are one vector). `place(value)` gives the position of a value of the *first*
-    trace, or None.
+    trace, or None; `is_matched(value)` says whether this forward made that value at all.
     """
 
     recording: Recording
     samples: int
     batch: int | None
     place: Callable[[ValueRef], Place | None]
+    is_matched: Callable[[ValueRef], bool]
 
 
 def linearise(
@@ -47,10 +50,13 @@ def linearise(
     trace: Trace,
     statistics: Statistics,
     samples: int,
-    probe: tuple[ValueRef, ValueRef],
+    probe: Pair,
+    beside: Sequence[Pair] = (),
     squares: Sequence[torch.Tensor],
 ) -> Linearisation:
     """Run the model once more and keep its graph; `probe` = (first, last) tests independence.
+
+    Where the last value does not depend on the first, the pairs `beside` are asked instead.
 
     `squares` are the mean squares of the first forward's outputs, sample by sample: the second
     forward must repeat them, unless the model draws random numbers.
@@ -69,7 +75,11 @@ def linearise(
         )
         with contextlib.suppress(CaptureError):
             found = _run(model, *few, box=box, trace=trace, samples=samples)
-            if found is not None and _is_independent(found, probe) and _repeats(found, squares):
+            if (
+                found is not None
+                and _is_independent(found, probe, beside)
+                and _repeats(found, squares)
+            ):
                 return found
         box.restore_contents()
         freeze_batch_norms(model, statistics)  # counts the calls of each norm from the start
@@ -81,10 +91,8 @@ def linearise(
             "the second forward gave another output than the first: the model is random or keeps "
             "state outside its buffers"
         )
-    if whole.batch is not None and not _is_independent(whole, probe, is_whole=True):
-        return Linearisation(
-            recording=whole.recording, samples=whole.samples, batch=None, place=whole.place
-        )
+    if whole.batch is not None and not _is_independent(whole, probe, beside, is_whole=True):
+        return replace(whole, batch=None)
     return whole
 
 
@@ -124,6 +132,7 @@ def _run(
         samples=samples,
         batch=samples if trace.batch is not None else None,
         place=place,
+        is_matched=lambda value: match.twin(value) is not None,
     )
 
 
@@ -167,7 +176,7 @@ def _repeats(found: Linearisation, squares: Sequence[torch.Tensor]) -> bool:
 
 
 def _is_independent(
-    found: Linearisation, probe: tuple[ValueRef, ValueRef], *, is_whole: bool = False
+    found: Linearisation, probe: Pair, beside: Sequence[Pair], *, is_whole: bool = False
 ) -> bool:
     """Whether a sample of the output depends on the same sample of the input alone.
 
@@ -177,24 +186,45 @@ def _is_independent(
     """
     if found.batch is None or found.batch < 2:
         return found.batch is not None
-    source, target = found.place(probe[0]), found.place(probe[1])
-    if source is None or target is None:
-        return False
-    if source.shape[0] != found.batch or target.shape[0] != found.batch:
-        return False
     tried = (0, 1) if is_whole and found.batch == 2 else (found.batch // 2,)
-    return all(_depends_on_itself_alone(source, target, sample) for sample in tried)
+    if any(found.place(value) is None for value in probe):
+        return False
+    answer = _asked(found, probe, tried)
+    if answer is None:
+        answers = [_asked(found, pair, tried) for pair in beside]
+        return True in answers and False not in answers
+    return answer
 
 
-def _depends_on_itself_alone(source: Place, target: Place, sample: int) -> bool:
+def _asked(found: Linearisation, pair: Pair, tried: tuple[int, ...]) -> bool | None:
+    """Whether the samples are independent between two values; None: these do not tell.
+
+    They do not where neither depends on the other, nor where positions stand along dimension 0,
+    unless each sample's are together.
+    """
+    source, target = (found.place(value) for value in pair)
+    batch = found.batch or 1
+    if source is None or target is None:
+        return None
+    if any(not place.shape or place.shape[0] % batch for place in (source, target)):
+        return None
+    answers = [_depends_on_itself_alone(source, target, sample, batch) for sample in tried]
+    if None in answers or all(answers):
+        return None if None in answers else True
+    return False if source.shape[0] == target.shape[0] == batch else None
+
+
+def _depends_on_itself_alone(source: Place, target: Place, sample: int, batch: int) -> bool | None:
     # A random cotangent, for a normalised output passes no constant one.
-    noise = torch.randn(target.shape[1:], generator=torch.Generator().manual_seed(sample))
+    rows = target.shape[0] // batch
+    shape = (rows, *target.shape[1:])
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(sample))
     cotangent = torch.zeros(target.shape, dtype=target.dtype, device=target.device)
-    cotangent[sample] = noise.to(cotangent)
+    cotangent.narrow(0, sample * rows, rows).copy_(noise)
     (gradient,) = torch.autograd.grad(
         (target.edge,), (source.edge,), (cotangent,), retain_graph=True, allow_unused=True
     )
     if gradient is None:
-        return False
-    gradient[sample] = 0.0
-    return not bool(gradient.any())
+        return None
+    gradient = gradient.unflatten(0, (batch, -1))
+    return not bool(gradient[:sample].any() or gradient[sample + 1 :].any())

@@ -51,9 +51,19 @@ class TraceMatch:
             found = self._last_float(call)
         else:
             found = self._alignment(call).get(number)
-        if found is None or not _same_form(op.shapes, self._second.ops[found].shapes, out):
+        if found is None or not self._has_form(op.shapes, self._second.ops[found].shapes, out):
             return None
         return found, out
+
+    def _has_form(
+        self, mine: tuple[tuple[int, ...], ...], theirs: tuple[tuple[int, ...], ...], out: int
+    ) -> bool:
+        """Whether the shapes are the same but for the number of samples, along any dimension."""
+        if out < 0 or out >= len(mine) or out >= len(theirs) or len(mine[out]) != len(theirs[out]):
+            return False
+        samples = (self._first.batch, self._second.batch)
+        pairs = list(zip(mine[out], theirs[out], strict=True))
+        return all(a == b or (a, b) == samples for a, b in pairs[1:])
 
     def _last_float(self, call: _Call) -> int | None:
         floats = (n for n in self._theirs.get(call, []) if any(self._second.ops[n].is_float))
@@ -90,11 +100,3 @@ def _by_name(trace: Trace) -> dict[tuple[_Call, str], list[int]]:
     for number, op in enumerate(trace.ops):
         names[_call_of(trace, number), op.name].append(number)
     return dict(names)
-
-
-def _same_form(
-    first: tuple[tuple[int, ...], ...], second: tuple[tuple[int, ...], ...], out: int
-) -> bool:
-    if out < 0 or out >= len(first) or out >= len(second):
-        return False
-    return len(first[out]) == len(second[out]) and first[out][1:] == second[out][1:]
