@@ -173,9 +173,9 @@ def test_what_a_custom_function_cuts_is_named_with_its_reason() -> None:
         def backward(ctx: object, g: Tensor) -> Tensor:
             return 2 * g.detach()
 
-    layer = linear(20)
+    layer = linear(40)
     model = Function(lambda x: x + Cut.apply(layer(x)), layer)
-    report = plusone.scan(model, torch.randn(3, 20, dtype=torch.float64), timed=False)
+    report = plusone.scan(model, torch.randn(3, 40, dtype=torch.float64), timed=False)
     (block,) = report.blocks
     assert not block.jacobian.spectral_norm.is_measured
     assert block.branch_jacobian.frobenius_rms.is_measured

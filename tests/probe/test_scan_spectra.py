@@ -20,8 +20,9 @@ from oracle.profile_hands import ProfileByHand, profile_by_hand, with_fixed_stat
 
 DTYPES = [torch.float64, torch.float32]
 EXACT = {torch.float64: 1e-9, torch.float32: 1e-4}
-# Up to this many inputs or outputs a Jacobian is formed whole (SpectrumConfig.dense_limit).
-SMALL = 16
+# Up to this many inputs or outputs a Jacobian is formed whole: SpectrumConfig.dense_limit and, from
+# end to end, DensityConfig.exact_limit.
+SMALL, SMALL_WHOLE = 32, 16
 # Beyond, a mean over samples must lie within this many stated standard errors.
 ERRORS = 3.0
 
@@ -94,7 +95,7 @@ def test_the_end_to_end_values_are_those_of_the_dense_jacobian(
     report, ladder, borders = scanned(name, dtype)
     J = dense_jacobian(from_first_to_last(ladder), borders.entries[0])
     values = singular_values(J)
-    is_exact = min(J.shape[1:]) <= SMALL
+    is_exact = min(J.shape[1:]) <= SMALL_WHOLE
     found = report.end_to_end.singular_values
     top = float(values[:, 0].mean())
     limit = 0.0 if is_exact else 0.25 * top

@@ -23,6 +23,7 @@ from plusone.probe.spectrum import (
 )
 
 _NUM_FALLBACK_PROBES = 2
+_ALWAYS_DENSE = 16  # as many products as the iterations take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +236,9 @@ def _mapped(sample: SampleSpectrum, f: Callable[[float], float]) -> SampleSpectr
 
 
 def _is_small(operator: Operator, config: SpectrumConfig) -> bool:
-    return min(operator.num_inputs, operator.num_outputs) <= config.dense_limit
+    width = min(operator.num_inputs, operator.num_outputs)
+    is_light = operator.num_inputs * operator.num_outputs <= config.dense_size
+    return width <= config.dense_limit and (is_light or width <= _ALWAYS_DENSE)
 
 
 def _exact(
