@@ -17,7 +17,7 @@ def test_the_window_of_an_outlook_is_where_the_label_changes() -> None:
     assert found.largest_depth is not None
     low, high = found.densities
     assert low == 0.0
-    labels = [str(predict(200, p).label) for p in (high - 1e-6, high + 1e-6)]
+    labels = [str(predict(200, p).label) for p in (high - 1e-5, high + 1e-5)]
     assert labels == ["trainable", "exploding"]
     depths = [str(predict(d, 0.3).label) for d in (found.largest_depth, found.largest_depth + 1)]
     assert depths == ["trainable", "exploding"]
