@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,9 +48,9 @@ def averaged(law: Law, strength: FloatArray, density: float) -> Moments:
             fields[0] += math.log(density)
             continue
         if a != previous:
-            block = _Block(law, y, a, density)
+            block = _block(law, float(y[0]), float(y[-1]), len(y), a)
             previous = a
-        after = block.before(fields)
+        after = block.before(fields, density)
         last, added, fields = added, after - fields, after
         if is_uniform and num_left % CHECKED_EVERY == 0 and _is_steady(added, last):
             fields = fields + num_left * added
@@ -67,16 +68,15 @@ def averaged(law: Law, strength: FloatArray, density: float) -> Moments:
 class _Block:
     """One block's step backwards over the grid `y` of ln q."""
 
-    def __init__(self, law: Law, y: FloatArray, strength: float, density: float) -> None:
+    def __init__(self, law: Law, y: FloatArray, strength: float) -> None:
         branch, output = law.branch(y, strength), law.output(y, strength)
         self.log_with, self.log_without = np.log1p(branch), np.log(branch)
         self.share = branch / (1 + branch)
         self.kept, self.lost = _stencil(y, np.logaddexp(y, output)), _stencil(y, output)
-        self.density = density
 
-    def before(self, fields: FloatArray) -> FloatArray:
+    def before(self, fields: FloatArray, density: float) -> FloatArray:
         """The fields before the block from those behind it."""
-        p, lack = self.density, 1 - self.density
+        p, lack = density, 1 - density
         kept, lost = self.kept(fields), self.lost(fields)
         by_skip = math.log(p) + self.log_with + kept[0]
         by_branch = math.log(lack) + self.log_without + lost[0]
@@ -86,6 +86,12 @@ class _Block:
         variance = p * kept[2] + lack * lost[2] + p * lack * (first - second) ** 2
         used = weight * (self.share + kept[3]) + (1 - weight) * (1 + lost[3])
         return np.stack([log_mean, p * first + lack * second, variance, used])
+
+
+@lru_cache(maxsize=16)
+def _block(law: Law, low: float, high: float, num_points: int, strength: float) -> _Block:
+    """The step, which is the same for every density: a search over densities makes it once."""
+    return _Block(law, np.linspace(low, high, num_points), strength)
 
 
 def _is_steady(added: FloatArray, last: FloatArray) -> bool:

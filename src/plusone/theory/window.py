@@ -13,7 +13,7 @@ from plusone.theory.activations import FloatArray
 from plusone.theory.prediction import WINDOW, Prediction, predict
 from plusone.theory.setting import MAX_DEPTH, Scale
 
-NUM_HALVINGS = 32
+NUM_HALVINGS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
