@@ -28,7 +28,8 @@ def missing_skips(blocks: tuple[BlockReport, ...]) -> list[Finding]:
             p for p in peers if f"{_list_of(_bare(p.name))}.".startswith(same) or not p.module
         ]
         following = behind.get(inside[-1].name)
-        if following is not None and _is_added(following) and following.layers == _UNCOUNTED:
+        is_around = following is not None and following.level < inside[-1].level
+        if following is not None and is_around and _is_added(following):
             continue  # the end of a longer branch, whose skip returns here
         # A graph layer's own output may be its messages; the next block takes in the nodes.
         after = (inside[-1].shape, following.input_shape if following is not None else ())
