@@ -208,13 +208,17 @@ def _asked(found: Linearisation, pair: Pair, tried: tuple[int, ...]) -> bool | N
         return None
     if any(not place.shape or place.shape[0] % batch for place in (source, target)):
         return None
-    answers = [_depends_on_itself_alone(source, target, sample, batch) for sample in tried]
+    answers = [depends_on_itself_alone(source, target, sample, batch) for sample in tried]
     if None in answers or all(answers):
         return None if None in answers else True
     return False if source.shape[0] == target.shape[0] == batch else None
 
 
-def _depends_on_itself_alone(source: Place, target: Place, sample: int, batch: int) -> bool | None:
+def depends_on_itself_alone(source: Place, target: Place, sample: int, batch: int) -> bool | None:
+    """Whether that sample of the target depends on the same of the source alone; None: on none.
+
+    Each of the `batch` samples has as many rows along dimension 0, one after another. One backward.
+    """
     # A random cotangent, for a normalised output passes no constant one.
     rows = target.shape[0] // batch
     shape = (rows, *target.shape[1:])
