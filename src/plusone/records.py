@@ -25,7 +25,8 @@ class Value:
 
     `value` is None when the number is not finite (`state` says which) or when it was not measured
     (`state` is "ok" and the report's `not_measured` says why). `stderr` is the standard error of
-    `value` over samples and repeats, in the same unit, or None where there was one sample.
+    `value` over samples, in the same unit (of one sample: over repeats, which random gradients
+    alone make differ), or None where there was one of each.
     """
 
     value: float | None = None
