@@ -192,10 +192,12 @@ class EndToEnd:
     the next value that none reads): 0 is perfect, -6 says that a millionth of the gradient arrives.
     `log10_signal_ratio` is log10(rms_last / rms_first) behind the last and the first block: the
     scale of the input is no matter of the net. `singular_values` are those of the Jacobian of the
-    last block's output with respect to the first block's input.
+    last block's output with respect to the first block's input. `log10_closed_form` is the gradient
+    ratio that the sizes of the blocks' Jacobians alone would give (`theory.of_blocks`).
     """
 
     log10_gradient_ratio: Value = NOT_MEASURED
+    log10_closed_form: Value = NOT_MEASURED
     log10_signal_ratio: Value = NOT_MEASURED
     singular_values: SingularValues = field(default_factory=SingularValues)
     method: str = ""

@@ -26,6 +26,7 @@ from plusone.records import Cost, NotMeasured, Provenance, ReportData, ScanConfi
 from plusone.report.report import Report
 from plusone.target.members import buffers_of, parameters_of
 from plusone.target.subject import LossFn, Subject, subject_of
+from plusone.theory.of_blocks import closed_form
 
 
 def scan(
@@ -141,6 +142,8 @@ def _report(
     clock: tuple[float, float],
 ) -> Report:
     evidence = with_spectra(passes.evidence, spectra)
+    closed = closed_form(evidence.blocks, evidence.trunk)
+    evidence = replace(evidence, end_to_end=replace(evidence.end_to_end, log10_closed_form=closed))
     trace = passes.profile.trace
     structure = structure_of(passes.graph, trace.num_parameters, spectra.gains)
     findings, verdict = judge(structure, evidence, config)

@@ -86,6 +86,9 @@ def end_to_end_facts(end_to_end: EndToEnd, *, sign: str = "+/-") -> Facts:
     if gradient.is_measured:
         mean = ", geometric mean over samples" if gradient.stderr is not None else ""
         facts.append(("gradient", f"input / output = {_ratio(gradient, sign)}{mean}"))
+    closed = end_to_end.log10_closed_form
+    if closed.is_measured and gradient.is_measured:
+        facts.append(("closed form", f"{_ratio(closed, sign)}, from the blocks' Jacobians alone"))
     if signal.is_measured:
         facts.append(("signal", f"last / first block = {_ratio(signal, sign)}"))
     values = end_to_end.singular_values

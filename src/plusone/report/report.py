@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from plusone.errors import InputError, ReportError
 from plusone.records import (
@@ -15,9 +16,20 @@ from plusone.records import (
     ReportData,
     Skip,
     Structure,
+    Value,
     Verdict,
 )
 from plusone.report import html, json, sheet, text
+
+
+class Prediction(NamedTuple):
+    """log10(|g_in| / |g_out|) from the blocks' Jacobians alone, and as it was measured.
+
+    `predict` does the same without a model. See `plusone.theory.of_blocks`.
+    """
+
+    closed_form: Value
+    measured: Value
 
 
 class Report:
@@ -57,6 +69,12 @@ class Report:
     def end_to_end(self) -> EndToEnd:
         """Gradient and signal ratio and singular values of the whole network."""
         return self.data.end_to_end
+
+    @property
+    def prediction(self) -> Prediction:
+        """log10 of the gradient ratio in closed form, beside what was measured."""
+        ends = self.data.end_to_end
+        return Prediction(ends.log10_closed_form, ends.log10_gradient_ratio)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
