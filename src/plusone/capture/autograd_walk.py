@@ -17,17 +17,13 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from heapq import heapify, heappop, heappush
 from typing import Any
 
 import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
-from torch.nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
 
 from plusone.capture.autograd_nodes import (
     WRITE,
@@ -40,7 +36,7 @@ from plusone.capture.autograd_nodes import (
     write_of,
 )
 from plusone.capture.eager import Recording, _outputs, batch_size
-from plusone.capture.nested import map_tensors
+from plusone.capture.ready import calls_of_modules, ready_inputs
 from plusone.capture.recorder import RECURRENT
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Call, Op, Trace, ValueRef
@@ -101,18 +97,7 @@ def walk(
 def _walk(
     model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, wants_grad: bool
 ) -> Recording:
-    sources: list[torch.Tensor] = []
-    leaves: list[torch.Tensor] = []
-
-    def ready(tensor: torch.Tensor) -> torch.Tensor:
-        copy = tensor.detach().clone()
-        if wants_grad and (copy.is_floating_point() or copy.is_complex()):
-            leaves.append(copy.requires_grad_())
-            copy = copy.clone()  # a non-leaf, so that the model may write into it
-        sources.append(copy)
-        return copy
-
-    args, kwargs = map_tensors(ready, args), map_tensors(ready, kwargs)
+    args, kwargs, sources, leaves = ready_inputs(args, kwargs, wants_grad=wants_grad)
     edges = {n: get_gradient_edge(t) for n, t in enumerate(sources) if t.requires_grad}
     owners = _Owners(model)
     with owners.noted(), _parameters_take_gradients(model):
@@ -170,16 +155,9 @@ class _Owners:
         """The call that was running when autograd gave out this number."""
         return self._changes[bisect_right(self._since, sequence) - 1]
 
-    @contextmanager
-    def noted(self) -> Iterator[None]:
+    def noted(self) -> AbstractContextManager[None]:
         """A context in which the calls of modules are noted."""
-        before = register_module_forward_pre_hook(self._enter)
-        after = register_module_forward_hook(self._leave, always_call=True)
-        try:
-            yield
-        finally:
-            before.remove()
-            after.remove()
+        return calls_of_modules(self._enter, self._leave)
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         number = self._running[-1][1]

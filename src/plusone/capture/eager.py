@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from plusone.capture.nested import map_tensors, tensors_in
+from plusone.capture.nested import tensors_in
+from plusone.capture.ready import ready_inputs
 from plusone.capture.recorder import Observer, Recorder
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Trace
@@ -132,18 +133,7 @@ def _record(
     recorder = _WatchedRecorder(model, before_write=before_write, observe=observe)
     if observe is not None:
         observe.reset()
-    sources: list[torch.Tensor] = []
-    leaves: list[torch.Tensor] = []
-
-    def ready(tensor: torch.Tensor) -> torch.Tensor:
-        copy = tensor.detach().clone()
-        if wants_grad and (copy.is_floating_point() or copy.is_complex()):
-            leaves.append(copy.requires_grad_())
-            copy = copy.clone()  # a non-leaf, so that the model may write into it
-        sources.append(copy)
-        return copy
-
-    args, kwargs = map_tensors(ready, args), map_tensors(ready, kwargs)
+    args, kwargs, sources, leaves = ready_inputs(args, kwargs, wants_grad=wants_grad)
     inputs = tuple(recorder.add_input(t) for t in sources)
     edges = {
         number: get_gradient_edge(t)

@@ -8,20 +8,17 @@ functionalisation does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from plusone.capture.factors import SUM_FACTORS
+from plusone.capture.ready import calls_of_modules
 from plusone.capture.trace import Call, Op, ValueRef
 from plusone.target.members import modules_of, parameters_of
 
@@ -269,16 +266,9 @@ class Recorder(TorchDispatchMode):
         except (NotImplementedError, RuntimeError):
             return ()
 
-    @contextmanager
-    def owners(self) -> Iterator[None]:
+    def owners(self) -> AbstractContextManager[None]:
         """A context in which calls of modules are entered as the owners of operations."""
-        before = register_module_forward_pre_hook(self._enter)
-        after = register_module_forward_hook(self._leave, always_call=True)
-        try:
-            yield
-        finally:
-            before.remove()
-            after.remove()
+        return calls_of_modules(self._enter, self._leave)
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         if id(module) == self._root and len(self._stack) == 1:

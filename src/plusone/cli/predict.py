@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -60,21 +61,16 @@ def predict(
     skips = None if pattern is None else _skips(pattern)
     if skips is None and (depth is None or density is None):
         raise InputError("give --depth and --density, or a --pattern such as 110110")
-    found = outlook(
-        predicted(
-            depth,
-            density,
-            gain=gain,
-            scale=_scale(scale),
-            norm=norm,
-            placement=placement,
-            activation=activation,
-            width=width,
-            batch=batch,
-            pattern=skips,
-            window=window,
-        )
+    stack = Stack(
+        gain=gain,
+        scale=_scale(scale),
+        norm=norm,
+        placement=placement,
+        activation=activation,
+        batch=batch,
+        window=window,
     )
+    found = outlook(predicted(depth, density, pattern=skips, width=width, **asdict(stack)))
     if json is not None:
         text = json_module.dumps(prediction_numbers(found), indent=2)
         if json == "-":
@@ -83,15 +79,6 @@ def predict(
         _write(json, text + "\n")
     print(prediction_text(found, width=columns()))
     if phases:
-        stack = Stack(
-            gain=gain,
-            scale=_scale(scale),
-            norm=norm,
-            placement=placement,
-            activation=activation,
-            batch=batch,
-            window=window,
-        )
         print(f"\n{phase_text(phase_diagram(_DEPTHS, _DENSITIES, stack))}")
     return 0
 
