@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+# In place of this folder, where `zoo` would be this file.
+sys.path[0] = str(Path(__file__).resolve().parents[1] / "tests")
 
 import torch
 
