@@ -22,13 +22,13 @@ from pathlib import Path
 # In place of this folder, where `zoo` would be this file.
 sys.path[0] = str(Path(__file__).resolve().parents[1] / "tests")
 
-import torch
+import torch  # noqa: E402
 
-import conftest  # noqa: F401  (no hub, torchvision that imports)
-import plusone
-from plusone.records import ReportData
-from zoo.all_models import ALL_MODELS
-from zoo.entry import Entry, Skips
+import conftest  # noqa: E402, F401  (no hub, torchvision that imports)
+import plusone  # noqa: E402
+from plusone.records import ReportData  # noqa: E402
+from zoo.all_models import ALL_MODELS  # noqa: E402
+from zoo.entry import Entry, Skips  # noqa: E402
 
 
 @dataclass(frozen=True)
