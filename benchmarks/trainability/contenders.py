@@ -60,7 +60,8 @@ def az_nas_score(table: Table) -> Array:
 
 _PROFILE = _timed("profile")
 _COTANGENTS = _timed("profile", "cotangents")
-_OUTPUT = _timed("profile", "output_cotangents")
+_OUTPUT = _timed("profile", "cotangents", "output_cotangents")
+_MEDIAN = _timed("profile", "cotangents", "quick_median")
 _DENSITY = _timed("profile", "density")
 
 CONTENDERS = (
@@ -85,6 +86,8 @@ CONTENDERS = (
             ("rank of the samples at the last block", "rank_last", _PROFILE),
             ("centred rank there", "centred_rank", _PROFILE),
             ("alignment of first and last block", "alignment", _PROFILE),
+            ("alignment of inputs and last features", "input_alignment", _steps(1)),
+            ("median singular value, 3 pairs of products", "quick_median", _MEDIAN),
         )
     ),
     Contender(name="neighbours in the last features*", column="neighbours", cost=_steps(1)),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -35,11 +36,21 @@ DECADES = 40.0
 Features = dict[str, float]
 
 
-def measure(model: nn.Module, inputs: torch.Tensor) -> Features:
-    """All features by name, and `seconds_...` of each stage. NaN: not measured."""
+def measure(model: nn.Module, inputs: torch.Tensor, *, head: nn.Module) -> Features:
+    """All features by name, and `seconds_...` of each stage. NaN: not measured.
+
+    `head` is the last layer with weights: what it reads is the last representation.
+    """
+    clock = _Clock()
+    with _reading(head) as read:
+        found = _measured(model, inputs, clock)
+    # The recorded forward on the whole batch came first.
+    return found | representation_features(inputs, read[0])
+
+
+def _measured(model: nn.Module, inputs: torch.Tensor, clock: _Clock) -> Features:
     subject = subject_of(model, inputs)
     config = ScanConfig(timed=False)
-    clock = _Clock()
     with sandbox(model) as box:
         use_batch_where_fresh(model)
         torch.manual_seed(config.seed)
@@ -52,6 +63,13 @@ def measure(model: nn.Module, inputs: torch.Tensor) -> Features:
         from_output = cotangent_features(_from_output(line, passes), seed=config.seed)
         found |= {f"output_{name}": value for name, value in from_output.items()}
         found["seconds_output_cotangents"] = clock.lap()
+        few = DensityConfig(max_steps=3)
+        generator = torch.Generator().manual_seed(config.seed)
+        with _end_to_end(line, passes) as operator:
+            density = density_of(operator, generator=generator, config=few)
+            if isinstance(density, SingularDensity):
+                found["quick_median"] = _log10(density.median.value)
+        found["seconds_quick_median"] = clock.lap()
         del line
         box.restore_contents()
         operator = _end_to_end(_linear(subject, passes, box, config.samples), passes)
@@ -155,6 +173,35 @@ def profile_features(evidence: Evidence) -> Features:
     }
 
 
+@contextmanager
+def _reading(head: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """What the layer reads, call by call, while open."""
+    read: list[torch.Tensor] = []
+    handle = head.register_forward_pre_hook(lambda module, args: read.append(args[0].detach()))
+    try:
+        yield read
+    finally:
+        handle.remove()
+
+
+def representation_features(inputs: torch.Tensor, last: torch.Tensor) -> Features:
+    """What the last representation keeps of the inputs' geometry, over the whole batch.
+
+    `input_alignment`: centred kernel alignment between the scalar products of the inputs and the
+    cosines of the last representations. `last_rank`: effective rank of the latter around their
+    mean.
+    """
+    x, z = inputs.double().flatten(1), last.double().flatten(1)
+    if not bool(torch.isfinite(z).all()):
+        return {"input_alignment": math.nan, "last_rank": math.nan}
+    z = z / z.norm(dim=1, keepdim=True).clamp_min(1e-300)
+    kernel = z @ z.T
+    return {
+        "input_alignment": alignment(x @ x.T, kernel),
+        "last_rank": _rank(centred(kernel)),
+    }
+
+
 def geometry_features(passes: Passes) -> Features:
     """What is left at the last block of the first one's geometry: from the matrices of cosines.
 
@@ -171,9 +218,14 @@ def geometry_features(passes: Passes) -> Features:
     start = grams[0] if first is None or first.gram is None else first.gram
     return {
         "alignment": alignment(start, grams[-1]),
-        "centred_rank": effective_rank(centred(grams[-1])),
-        "centred_rank_first": effective_rank(centred(start)),
+        "centred_rank": _rank(centred(grams[-1])),
+        "centred_rank_first": _rank(centred(start)),
     }
+
+
+def _rank(gram: torch.Tensor) -> float:
+    found = effective_rank(gram)
+    return math.nan if found is None else found
 
 
 def centred(gram: torch.Tensor) -> torch.Tensor:
@@ -241,7 +293,7 @@ def density_features(density: SingularDensity, operator: JacobianOperator) -> Fe
 
     `participation`: log10 of (sum s^2)^2 / sum s^4; `stable_rank`: log10 of sum s^2 / max s^2;
     `entropy_rank`: log10 of exp of the entropy of s / sum s; `condition`: log10 of max over
-    median; each over the smaller side's width, which `width` gives.
+    median; each over the smaller side's width, which `jacobian_width` gives.
     """
     width = min(operator.num_inputs, operator.num_outputs)
     nodes = torch.tensor(density.nodes, dtype=torch.float64).clamp_min(0.0)
@@ -253,7 +305,7 @@ def density_features(density: SingularDensity, operator: JacobianOperator) -> Fe
     p = scaled / float((weights * scaled).sum()) / width
     entropy = -float((weights * width * p * p.clamp_min(1e-300).log()).sum())
     return {
-        "width": float(width),
+        "jacobian_width": float(width),
         "singular_max": _log10(density.max.value),
         "singular_median": _log10(density.median.value),
         "singular_min": _log10(density.min.value),

@@ -34,10 +34,7 @@ WATCHED = (5, 20, 50)
 def row_of(arch: Arch) -> dict[str, object]:
     """Everything about one architecture: features and proxies first, then its training."""
     start = time.perf_counter()
-    data = images(arch.kind)
-    x, targets = data.inputs[:NUM_BATCH], data.targets[:NUM_BATCH]
-    net = build(arch)
-    found = measure(net, x) | proxies(net, x, targets) | _separabilities(net)
+    found = features_of(arch)
     measured = time.perf_counter()
     torch.set_flush_denormal(True)
     training = train(arch)
@@ -45,11 +42,21 @@ def row_of(arch: Arch) -> dict[str, object]:
     return {
         **arch.as_row(),
         "family": arch.family,
-        **{name: _rounded(value) for name, value in found.items()},
+        **found,
         **_outcome(training),
         "seconds_measuring": round(measured - start, 2),
         "seconds_training": round(time.perf_counter() - measured, 2),
     }
+
+
+def features_of(arch: Arch) -> dict[str, float]:
+    """All that is measured before training."""
+    data = images(arch.kind)
+    x, targets = data.inputs[:NUM_BATCH], data.targets[:NUM_BATCH]
+    net = build(arch)
+    found = measure(net, x, head=net.layers["head"])
+    found |= proxies(net, x, targets) | _separabilities(net)
+    return {name: _rounded(value) for name, value in found.items()}
 
 
 def _separabilities(net: Net) -> dict[str, float]:
@@ -94,6 +101,16 @@ def _rounded(number: float) -> float:
     return float(f"{number:.5g}")
 
 
+def _remeasure(path: Path) -> None:
+    """Replace the features in a file of rows, after a change of what is measured."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = []
+    for row in rows:
+        arch = random_arch(row["seed"])
+        lines.append(json.dumps(row | arch.as_row() | features_of(arch)))
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
 def _seeds_in(folder: Path) -> set[int]:
     lines = [line for f in folder.glob("rows*.jsonl") for line in f.read_text().splitlines()]
     return {json.loads(line)["seed"] for line in lines}
@@ -107,11 +124,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first architecture's seed")
     parser.add_argument("--count", type=int, default=700)
     parser.add_argument("--folder", type=Path, default=ROWS)
+    parser.add_argument("--remeasure", action="store_true", help="the rows there are, untrained")
     parser.add_argument("--pause", type=Path, help="wait while this file exists")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / f"rows{options.worker}.jsonl"
+    if options.remeasure:
+        _remeasure(path)
+        return
     done = _seeds_in(options.folder)
     for seed in range(options.first, options.first + options.count):
         if seed % options.of != options.worker or seed in done:

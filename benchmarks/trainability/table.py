@@ -83,7 +83,7 @@ def pack(folder: Path, path: Path) -> int:
     """Write all rows of `run` as one table, in the order of their seeds; returns how many."""
     lines = [line for f in folder.glob("rows*.jsonl") for line in f.read_text().splitlines()]
     rows = sorted((json.loads(line) for line in lines), key=lambda row: row["seed"])
-    shallow = {kind: reference(kind) for kind in KINDS}
+    shallow = _shallow(folder / "shallow.json")
     names: dict[str, None] = {}
     for row in rows:
         row["best_arm"] = int(np.argmax(row.pop("arm_accuracies")))
@@ -96,6 +96,13 @@ def pack(folder: Path, path: Path) -> int:
         writer.writerow(names)
         writer.writerows([[_short(row.get(name)) for name in names] for row in rows])
     return len(rows)
+
+
+def _shallow(path: Path) -> dict[str, float]:
+    """The accuracies of the shallow nets, from the file or trained now."""
+    if not path.exists():
+        path.write_text(json.dumps({kind: reference(kind) for kind in KINDS}))
+    return json.loads(path.read_text())
 
 
 def _short(value: object) -> object:

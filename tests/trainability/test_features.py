@@ -61,7 +61,7 @@ def _stream_jacobians(net: Net, x: torch.Tensor) -> torch.Tensor:
 def test_the_end_to_end_features_are_those_of_the_dense_jacobian(
     net: Net, batch: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    found = measure(net, batch[0])
+    found = measure(net, batch[0], head=net.layers["head"])
     values = torch.linalg.svdvals(_stream_jacobians(net, batch[0][:2]).double())
     square = values.square().mean()
     fourth = values.pow(4).mean()
@@ -74,7 +74,7 @@ def test_the_end_to_end_features_are_those_of_the_dense_jacobian(
 def test_four_cotangents_give_gain_and_collapse_of_the_dense_jacobian(
     net: Net, batch: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    found = measure(net, batch[0])
+    found = measure(net, batch[0], head=net.layers["head"])
     J = _stream_jacobians(net, batch[0][:16]).double()
     gain = math.log10(float(J.square().sum((1, 2)).mean()) / 6)
     assert found["jacobian_gain"] == pytest.approx(gain, abs=0.15)
@@ -124,7 +124,7 @@ def test_separability_is_full_for_classes_far_apart_and_chance_for_none() -> Non
 
 def test_a_measurement_leaves_the_net_as_it_was(net: Net) -> None:
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    measure(net, images("mlp").inputs[:16])
+    measure(net, images("mlp").inputs[:16], head=net.layers["head"])
     assert net.training
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
@@ -200,6 +200,7 @@ def test_every_kind_has_all_features_and_proxies(kind: str) -> None:
     norm = "batch" if kind in ("mlp", "conv") else "layer"
     net = build(replace(ARCH, kind=kind, norm=norm, activation="relu", place="pre"))
     data = images(kind)
-    found = measure(net, data.inputs[:16]) | proxies(net, data.inputs[:16], data.targets[:16])
+    x = data.inputs[:16]
+    found = measure(net, x, head=net.layers["head"]) | proxies(net, x, data.targets[:16])
     allowed = {"tokens_last"}
     assert {name for name, value in found.items() if math.isnan(value)} <= allowed
