@@ -125,7 +125,9 @@ def test_without_a_head_on_the_input_the_gradient_starts_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "inputs"), [(Siamese(), (X, X)), (Towers(), (X, X)), (Gated(), (X, X))], ids=repr
+    ("model", "inputs"),
+    [(Siamese(), (X, X)), (Towers(), (X, X)), (Gated(), (X, X))],
+    ids=["siamese", "towers", "gated"],
 )
 def test_the_last_value_depends_on_the_first(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     trace, graph = graph_of(model, *inputs)

@@ -51,12 +51,16 @@ def _nameless(
     Their peers are written out there too, on both sides, and have as many layers.
     """
     bare = [block for block in blocks if not block.module]
+    plain = sum(block.kind == "plain" for block in bare)
+    alike: dict[tuple[int, tuple[int, ...]], list[int]] = {}
     for k, block in enumerate(bare):
-        like = [_is_added(b) and (b.layers, b.shape) == (block.layers, block.shape) for b in bare]
-        plain = sum(b.kind == "plain" for b in bare)
-        is_between = any(like[:k]) and any(like[k + 1 :])
-        if block.kind == "plain" and is_between and sum(like) > max(1, plain):
-            yield block.name, [b for b, is_like in zip(bare, like, strict=True) if is_like], [block]
+        if _is_added(block):
+            alike.setdefault((block.layers, block.shape), []).append(k)
+    for k, block in enumerate(bare):
+        like = alike.get((block.layers, block.shape), [])
+        is_between = bool(like) and like[0] < k < like[-1]
+        if block.kind == "plain" and is_between and len(like) > max(1, plain):
+            yield block.name, [bare[i] for i in like], [block]
 
 
 def _is_added(block: BlockReport) -> bool:
