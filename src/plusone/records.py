@@ -311,8 +311,9 @@ class ScanConfig:
     """What to measure and how hard to try.
 
     `mode` "as-is" keeps the model's own training flags. `quick` measures structure, profile and
-    verdict alone. `repeats` random cotangents (or loss evaluations) are averaged. `samples` of
-    the batch are used for the spectra. `select` and `ignore` are prefixes of finding codes.
+    verdict alone, and times no plain pass. `repeats` random cotangents (or loss evaluations) are
+    averaged. `samples` of the batch are used for the spectra. `select` and `ignore` are prefixes
+    of finding codes.
     """
 
     seed: int = 0

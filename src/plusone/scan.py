@@ -64,7 +64,7 @@ def scan_subject(subject: Subject, config: ScanConfig, progress: Progress | None
         tell("recording one forward", 0.0)
         passes = run_passes(subject, config, box, tell)
         seconds = 0.0
-        if config.timed and passes.profile.gradient is not None:
+        if config.timed and not config.quick and passes.profile.gradient is not None:
             tell("timing a plain forward and backward", 0.2)
             seconds = plain_seconds(subject, box, config)
         spectra = Spectra()

@@ -87,7 +87,8 @@ class Bidiagonalisation:
     def _next(self, image: torch.Tensor, basis: list[torch.Tensor]) -> torch.Tensor:
         """The normalised part of `image` outside `basis`, whose length becomes the next bond."""
         for vector in reversed(basis):
-            image = image - torch.linalg.vecdot(vector, image).unsqueeze(1) * vector
+            along = torch.linalg.vecdot(vector, image).unsqueeze(1)
+            image = torch.addcmul(image, along, vector, value=-1)
         scales = [self._append(i, length) for i, length in enumerate(_norms(image))]
         factor = image.new_tensor(scales).unsqueeze(1)
         if all(scales):
