@@ -71,7 +71,8 @@ def scan_subject(subject: Subject, config: ScanConfig, progress: Progress | None
         if not config.quick and passes.profile.gradient is not None and passes.graph.blocks:
             tell("Jacobian spectra", 0.3)
             request = _request(subject, passes)
-            spectra = measure_spectra(request, box=box, config=config, progress=tell)
+            with collector_paused():
+                spectra = measure_spectra(request, box=box, config=config, progress=tell)
     tell("judging", 0.95)
     spectra = replace(spectra, not_measured=(*passes.not_measured, *spectra.not_measured))
     provenance = _provenance(subject, config, (mode, passes.loss, spectra.method))

@@ -40,7 +40,13 @@ def places_of(line: Linearisation, block: Block) -> BlockPlaces | str:
             join = "other" if has_more else "concat"
     batch = samples_between(source, [p for p in (output, branch) if p is not None], line.batch)
     return BlockPlaces(
-        source=source, branch=branch, output=output, batch=batch, join=join, factor=factor
+        source=source,
+        branch=branch,
+        output=output,
+        batch=batch,
+        join=join,
+        factor=factor,
+        anchor=line.anchor,
     )
 
 

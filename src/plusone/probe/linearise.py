@@ -40,6 +40,12 @@ class Linearisation:
     place: Callable[[ValueRef], Place | None]
     is_matched: Callable[[ValueRef], bool]
 
+    @property
+    def anchor(self) -> torch.Tensor | None:
+        """The output that was made last (see `JacobianOperator`)."""
+        made = [t for t in self.recording.outputs if t.grad_fn is not None]
+        return max(made, key=lambda t: t.grad_fn._sequence_nr(), default=None)  # type: ignore[union-attr]
+
 
 def linearise(
     model: nn.Module,
