@@ -390,8 +390,8 @@ def _others(names: list[str], rounds: int) -> list[str]:
 
 
 NOTES = """Two goals are missed by a little, on ResNet-50 at this size: capture and classes beyond
-the forward 0.104 (goal 0.1), and structure, profile and verdict together 1.28 (goal for the profile 1.2). What
-is above is Python's work on each of its 332 operations.
+the forward 0.104 (goal 0.1), and structure, profile and verdict together 1.28 (goal for the
+profile 1.2). What is above is Python's work on each of its 332 operations.
 """
 
 
