@@ -261,3 +261,20 @@ def test_a_value_that_the_second_forward_did_not_make_is_no_fault_of_autograd() 
     report = plusone.scan(model, torch.randn(6, 6, dtype=torch.float64), timed=False)
     gaps = {gap.what: gap.why for gap in report.not_measured}
     assert any("ran other operations there" in why for why in gaps.values())
+
+
+def test_every_block_is_tied_to_the_output_so_that_late_ones_cost_no_more() -> None:
+    """Else a product searches all blocks before its own, and a scan is quadratic in depth."""
+    layers = [linear(12) for _ in range(4)]
+
+    def chain(x: Tensor) -> Tensor:
+        for layer in layers:
+            x = x + layer(x)
+        return x
+
+    with observed(Function(chain, *layers), torch.randn(3, 12, dtype=torch.float64)) as seen:
+        line = seen.linearised(3)
+        for block in seen.graph.blocks:
+            places = places_of(line, block)
+            assert not isinstance(places, str)
+            assert places.anchor is line.recording.outputs[-1]
