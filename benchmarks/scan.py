@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -32,12 +33,14 @@ from plusone.graph.skipgraph import find_skips
 from plusone.probe.endtoend import DensityConfig, end_to_end_density
 from plusone.probe.jacobians import SpectraRequest, measure_blocks
 from plusone.probe.linearise import linearise
+from plusone.probe.measure import profile_evidence
 from plusone.probe.moments import mean_square
-from plusone.probe.passes import collector_paused
+from plusone.probe.passes import collector_paused, gradient_of
+from plusone.probe.profile import Profile, read_borders
 from plusone.probe.signal import SignalObserver
 from plusone.records import ScanConfig
 from plusone.scan import map_subject
-from plusone.target.subject import Subject
+from plusone.target.subject import Subject, subject_of
 
 Call = tuple[nn.Module, tuple[torch.Tensor, ...], dict[str, object]]
 
@@ -147,6 +150,16 @@ def stages(call: Call) -> dict[str, Callable[[], object]]:
         with sandbox(model) as box, collector_paused():
             return find_skips(record(model, args, kwargs, box=box).trace)
 
+    def profiled() -> object:
+        """Signal and gradient of all blocks, where model and structure are ready."""
+        observer = SignalObserver(batch)
+        with collector_paused():
+            recording = record(model, args, kwargs, observe=observer)
+        profile = Profile(trace=recording.trace, graph=graph, signal=observer, gradient=None)
+        read_borders(profile)
+        gradient = gradient_of(subject, ScanConfig(), recording, graph)
+        return profile_evidence(replace(profile, gradient=gradient))
+
     def blocks(samples: int) -> Callable[[], object]:
         def run() -> object:
             with sandbox(model) as box:
@@ -174,13 +187,15 @@ def stages(call: Call) -> dict[str, Callable[[], object]]:
         inputs = args or kwargs
         return lambda: plusone.scan(model, inputs, **options)
 
+    subject = subject_of(model, args or kwargs, None, None)
     few = ScanConfig().samples
     return {
         "f+b": lambda: _forward_backward(call),
         "forward": lambda: model(*args, **kwargs),
         "capture with owners": recorded,
         "capture and skip classes": classified,
-        "quick scan: structure, profile of all blocks, verdict": scanned(quick=True),
+        "signal and gradient profile of all blocks": profiled,
+        "quick scan: structure, profile, verdict": scanned(quick=True),
         f"spectra of all blocks, F and whole, {few} samples": blocks(few),
         "spectra of all blocks, F and whole, whole batch": blocks(batch or few),
         f"end-to-end density, {few} samples": whole_net(few),

@@ -24,7 +24,7 @@ from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
 from plusone.records import Cost, NotMeasured, Provenance, ReportData, ScanConfig
 from plusone.report.report import Report
-from plusone.target.members import buffers_of, parameters_of
+from plusone.target.members import tensors_of
 from plusone.target.subject import LossFn, Subject, subject_of
 from plusone.theory.of_blocks import closed_form
 
@@ -80,8 +80,8 @@ def scan_subject(subject: Subject, config: ScanConfig, progress: Progress | None
 
 
 def _check_has_values(subject: Subject) -> None:
-    tensors = [t for _, t in (*parameters_of(subject.model), *buffers_of(subject.model))]
-    if any(t.is_meta for t in (*tensors, *tensors_in((subject.args, subject.kwargs)))):
+    held = [t for _, t in tensors_of(subject.model)]
+    if any(t.is_meta for t in (*held, *tensors_in((subject.args, subject.kwargs)))):
         raise InputError(
             f"{subject.name} is on the meta device and has no values to measure: `plusone map` "
             "shows its structure, and to_empty with an initialisation gives it values"

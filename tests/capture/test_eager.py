@@ -266,7 +266,7 @@ def test_an_exception_is_named_with_its_module_and_the_number_of_operations() ->
     model = nn.Sequential(Layer(), _raising(), Layer())
     with pytest.raises(
         CaptureError,
-        match=r"^the forward raised ValueError in module '1' \(Net\) after 5 operations: planned\. "
+        match=r"^the forward raised ValueError in module '1' \(Net\) after 4 operations: planned\. "
         r"Check that the inputs fit the model\.$",
     ):
         recording_of(model, X)

@@ -140,15 +140,15 @@ def test_a_parameter_that_no_output_reads_has_no_gradient() -> None:
 def test_the_gradient_of_a_sparse_table_is_read_as_a_dense_one() -> None:
     tables = [nn.Embedding(6, 4, sparse=sparse).double() for sparse in (True, False)]
     tables[1].load_state_dict(tables[0].state_dict())
-    squares = []
+    sizes = []
     for table in tables:
         with sandbox(table) as box:
             recording = record(table, (torch.tensor([[1, 1, 4]]),), {}, box=box)
             backward = Backward(recording, table, targets=None, loss_fn=None)
             run = lambda b=backward: b.run(repeats=1, generator=torch.Generator())  # noqa: E731
             profile = gradient_profile(EdgeFinder(recording, backward.roots), [], None, run)
-            squares.append(profile.parameters["weight"])
-    assert squares[0] == pytest.approx(squares[1])
+            sizes.append(profile.parameters["weight"])
+    assert sizes[0] == pytest.approx(sizes[1])
 
 
 def test_a_gradient_can_start_at_an_inner_value() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import plusone
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.gradient import gradient_profile
 from probe.recorded import Function, linear, observed
@@ -136,3 +137,36 @@ def test_an_input_has_a_place_before_everything_that_reads_it() -> None:
 
         profile = gradient_profile(finder, [value], 4, backward)
     torch.testing.assert_close(profile.at[value], torch.full((4,), 36.0).double())
+
+
+def test_a_backward_needs_no_inputs_where_weights_lie_below_every_value() -> None:
+    first = linear(6)
+    nets = {
+        "a stem": (lambda x: LAYER(first(x).tanh()), "tanh", True),
+        "no stem": (lambda x: LAYER(x.tanh()), "tanh", False),
+        "weights that are detached": (lambda x: LAYER(x.sin() + first(x).detach()), "add", False),
+        "a value that autograd does not see": (lambda x: LAYER(first(x).detach()), "mm", False),
+    }
+    for name, (forward, op, expected) in nets.items():
+        model = Function(forward, LAYER, first)
+        with observed(model, torch.randn(4, 6, dtype=torch.float64)) as seen:
+            finder = EdgeFinder(seen.recording, seen.recording.outputs)
+            value = seen.value("addmm" if op == "mm" else op)
+            assert finder.lead_to(model.parameters(), [value]) is expected, name
+
+
+def test_a_gradient_is_whole_without_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = linear(6), linear(6)
+
+    def forward(x: Tensor) -> Tensor:
+        x = first(x)
+        for layer in (second, LAYER):
+            x = x + layer(x).tanh() * x.mean(1, keepdim=True)
+        return x
+
+    model, x = Function(forward, first, second, LAYER), torch.randn(4, 6, dtype=torch.float64)
+    quick = plusone.scan(model, x, quick=True)
+    monkeypatch.setattr(EdgeFinder, "lead_to", lambda *_: False)
+    slow = plusone.scan(model, x, quick=True)
+    assert quick.blocks == slow.blocks
+    assert quick.end_to_end == slow.end_to_end

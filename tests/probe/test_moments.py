@@ -16,6 +16,7 @@ from plusone.probe.moments import (
     mean_cosine,
     mean_square,
     moments,
+    rms_of_all,
 )
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -92,6 +93,26 @@ def test_long_rows_are_added_up_in_pieces(width: int) -> None:
     assert found.gram is not None
     cosine = torch.nn.functional.cosine_similarity(x[0].double(), x[1].double(), dim=0)
     assert found.gram[0, 1].item() == pytest.approx(float(cosine), abs=1e-7)
+
+
+@pytest.mark.parametrize(("dtype", "size"), SIZES, ids=str)
+def test_the_size_of_a_weights_gradient_is_never_lost(dtype: torch.dtype, size: float) -> None:
+    x = (torch.randn(4, 3, 5, dtype=torch.float64) * size).to(dtype)
+    exact = float(squares(x).mean().sqrt())
+    # Where squares leave the range it is the largest element.
+    assert rms_of_all(x) == pytest.approx(exact, rel=1e-6) or rms_of_all(x) == float(x.abs().max())
+    assert rms_of_all(torch.cat([torch.zeros(10), x.double().flatten()])) > 0
+
+
+def test_only_zeros_have_the_size_zero() -> None:
+    assert rms_of_all(torch.tensor([[0.0, -0.0], [0.0, 0.0]])) == 0.0
+    assert rms_of_all(torch.zeros(2, 0)) == 0.0
+    assert rms_of_all(torch.tensor([1e-44, 0.0])) > 0
+    assert rms_of_all(torch.tensor([-3e38, -3e38])) == pytest.approx(3e38)
+    assert math.isnan(rms_of_all(torch.tensor([math.inf, math.nan])))
+    assert rms_of_all(torch.tensor([1.0, -math.inf])) == math.inf
+    z = torch.complex(torch.randn(3, 7), torch.randn(3, 7))
+    assert rms_of_all(z.conj()) ** 2 == pytest.approx(float(squares(z).mean()), rel=1e-6)
 
 
 def test_a_complex_number_is_one_element() -> None:

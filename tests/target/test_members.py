@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from plusone.target.members import buffers_of, modules_of, parameters_of
+from plusone.target.members import modules_of, parameters_of, tensors_of
 
 
 def _tied() -> nn.Module:
@@ -35,7 +35,7 @@ def test_members_are_those_that_torch_names(build: object) -> None:
     for mine, theirs in (
         (modules_of(model), model.named_modules()),
         (parameters_of(model), model.named_parameters()),
-        (buffers_of(model), model.named_buffers()),
+        (tensors_of(model), [*model.named_parameters(), *model.named_buffers()]),
     ):
         expected = list(theirs)
         assert [name for name, _ in mine] == [name for name, _ in expected]

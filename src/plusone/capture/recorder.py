@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from plusone.capture.factors import SUM_FACTORS
 from plusone.capture.ready import calls_of_modules
 from plusone.capture.trace import Call, Op, ValueRef
-from plusone.target.members import modules_of, parameters_of
+from plusone.target.members import modules_of, parameters_in
 
 
 class Observer(Protocol):
@@ -47,6 +47,7 @@ _OVERWRITING = frozenset(
     ["copy_", "zero_", "fill_", "normal_", "uniform_", "bernoulli_", "exponential_", "random_"]
 )
 _ITEM = torch.ops.aten._local_scalar_dense.default
+_DETACH = torch.ops.aten.detach.default
 _SEQUENCES = (list, tuple)  # a union of types is several times slower to ask
 _JOINING = frozenset(["cat", "concat", "stack", "hstack", "vstack"])
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
@@ -105,7 +106,8 @@ class Recorder(TorchDispatchMode):
         self._stack = [0]
         self._counts: dict[str, int] = {}
         self._paths: dict[int, str] = {}
-        for path, module in modules_of(model):
+        modules = modules_of(model)
+        for path, module in modules:
             self._paths.setdefault(id(module), path)
         self._root = id(model)
         self._storages: dict[int, _Place] = {}
@@ -115,7 +117,7 @@ class Recorder(TorchDispatchMode):
         self._before_write = before_write
         self._observe = observe
         self.num_parameters = 0
-        for name, parameter in parameters_of(model):
+        for name, parameter in parameters_in(modules):
             self.num_parameters += parameter.numel()
             self._params[self._cdata(parameter)] = len(self.parameters)
             self._leaves[id(parameter)] = len(self.parameters)
@@ -151,6 +153,8 @@ class Recorder(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        if func is _DETACH and self._has_place(args[0]):
+            return func(*args)  # the same value; autograd does this to each result that it saves
         schema = self._schemas.get(func)
         if schema is None:
             schema = self._schemas[func] = _read_schema(func)
@@ -251,6 +255,10 @@ class Recorder(TorchDispatchMode):
         place.base = value
         place.views[self._view(tensor)] = value
         self._storages[key] = place
+
+    def _has_place(self, tensor: torch.Tensor) -> bool:
+        key = self._cdata(tensor)
+        return (key in self._storages or key in self._params) and key != id(tensor)
 
     @staticmethod
     def _cdata(tensor: torch.Tensor) -> int:

@@ -44,8 +44,13 @@ class Backward:
             raise InputError(_no_gradient(recording))
         names = [(n, p) for n, p in parameters_of(model) if p.requires_grad]
         self._names = [n for n, _ in names]
+        self.parameters = [p for _, p in names]
         # Gradients must flow through the whole net, also where all parameters are frozen.
-        self._targets = [p for _, p in names] + [t for t in recording.leaves if t.requires_grad]
+        self._targets = self.parameters + [t for t in recording.leaves if t.requires_grad]
+
+    def leave_out_inputs(self) -> None:
+        """Compute no gradient of the inputs, which costs the first layer a product."""
+        self._targets = self.parameters
 
     def run(self, *, repeats: int, generator: torch.Generator) -> dict[str, torch.Tensor | None]:
         """The parameters' gradients of the last of `repeats` passes; a loss needs but one."""

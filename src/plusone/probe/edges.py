@@ -28,6 +28,7 @@ class EdgeFinder:
         for number, op in enumerate(trace.ops):
             if op.sequence >= 0:
                 self._owner.setdefault(op.sequence, number)
+        self._above: dict[Node, list[Node]] = {}  # each node, and those that send it a gradient
         self._collect(root.grad_fn for root in roots)
 
     def edge(self, value: ValueRef) -> GradientEdge | None:
@@ -51,13 +52,32 @@ class EdgeFinder:
         node = tensor.grad_fn
         return node is not None and self._nodes.get(node._sequence_nr()) is node
 
+    def lead_to(self, tensors: Iterable[torch.Tensor], values: Iterable[ValueRef]) -> bool:
+        """Whether autograd sees all of `values`, and from each a way down to one of `tensors`.
+
+        Then a backward for `tensors` alone passes them all, with the whole of their gradients.
+        """
+        leaves = {id(t) for t in tensors}
+        stack = [n for n in self._above if id(getattr(n, "variable", None)) in leaves]
+        leading = set(stack)
+        while stack:
+            for node in self._above[stack.pop()]:
+                if node not in leading:
+                    leading.add(node)
+                    stack.append(node)
+        edges = [self.edge(value) for value in values]
+        return all(edge is not None and edge.node in leading for edge in edges)
+
     def _collect(self, roots: Iterable[Node | None]) -> None:
         stack = [node for node in roots if node is not None]
-        seen: set[Node] = set(stack)
+        above = self._above = {node: [] for node in stack}
         while stack:
             node = stack.pop()
             self._nodes[node._sequence_nr()] = node
             for below, _ in node.next_functions:
-                if below is not None and below not in seen:
-                    seen.add(below)
+                if below is None:
+                    continue
+                if below not in above:
+                    above[below] = []
                     stack.append(below)
+                above[below].append(node)

@@ -23,8 +23,8 @@ def first_non_finite(profile: Profile, branches: Mapping[str, Branch]) -> tuple[
     where, is_inside = _gradient_breaks(profile, profile.gradient, branches)
     if where:
         return where, "gradient" if is_inside else "gradient behind the last block"
-    squares = profile.gradient.parameters.items()
-    bad = [n for n, square in squares if square is not None and not math.isfinite(square)]
+    sizes = profile.gradient.parameters.items()
+    bad = [n for n, size in sizes if size is not None and not math.isfinite(size)]
     return (bad[0].rpartition(".")[0] or bad[0], f"gradient of {bad[0]}") if bad else ("", "")
 
 
@@ -75,8 +75,8 @@ def _gradient_breaks(
 
 
 def _has_bad_weights(gradient: GradientProfile, names: Iterable[str]) -> bool:
-    squares = [gradient.parameters.get(n) for n in names]
-    return any(s is not None and not math.isfinite(s) for s in squares)
+    sizes = [gradient.parameters.get(n) for n in names]
+    return any(s is not None and not math.isfinite(s) for s in sizes)
 
 
 def _is_finite(moments: Moments | None) -> bool:

@@ -10,17 +10,17 @@ import torch
 from plusone.capture.trace import ValueRef
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.fronts import Front, chain_from, fronts_of
-from plusone.probe.moments import mean_square, mean_square_of_all
+from plusone.probe.moments import mean_square, rms_of_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientProfile:
-    """Mean squares of the gradient: `at[value]` per sample, `parameters[name]` over all elements.
+    """Mean squares `at[value]` of the gradient per sample; root mean squares of `parameters`.
 
-    `parameters[name]` is None where no path leads from the parameter to an output. Of several
-    backward passes `at[value]` holds each sample's mean, shape [samples]: passes are no new
-    samples. Where there is but one sample it holds the passes, whose spread is that of the random
-    cotangents.
+    `parameters[name]` is None where no path leads from the parameter to an output, and 0 only
+    where all elements are. Of several backward passes `at[value]` holds each sample's mean, shape
+    [samples]: passes are no new samples. Where there is but one sample it holds the passes, whose
+    spread is that of the random cotangents.
     """
 
     at: dict[ValueRef, torch.Tensor]
@@ -72,7 +72,7 @@ def gradient_profile(
             handle.remove()
     return GradientProfile(
         at={v: _over_passes(readers[v].rows) for v in wanted if v in readers and readers[v].rows},
-        parameters={name: _square(g) for name, g in gradients.items()},
+        parameters={name: _size(g) for name, g in gradients.items()},
     )
 
 
@@ -108,9 +108,9 @@ def _over_passes(rows: Sequence[torch.Tensor]) -> torch.Tensor:
     return stacked.mean(0) if stacked.shape[1] > 1 else stacked.flatten()
 
 
-def _square(gradient: torch.Tensor | None) -> float | None:
+def _size(gradient: torch.Tensor | None) -> float | None:
     if gradient is None:
         return None
     if gradient.layout != torch.strided:
         gradient = gradient.to_dense()
-    return mean_square_of_all(gradient)
+    return rms_of_all(gradient)

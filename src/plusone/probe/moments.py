@@ -57,21 +57,23 @@ def mean_square(tensor: torch.Tensor, batch: int | None) -> torch.Tensor:
     return norm.square() / _num_elements(tensor, rows)
 
 
-def mean_square_of_all(tensor: torch.Tensor) -> float:
-    """The mean of |x|^2 over all elements, as `mean_square` without samples.
+def rms_of_all(tensor: torch.Tensor) -> float:
+    """The root mean square of all elements; 0 only where all of them are, to float32's digits.
 
-    Made for the many small gradients of weights: one kernel each where the size is a usual one,
-    and two more where all elements are zero.
+    Made for the many gradients of weights: one read each, and one more where squares are out of
+    range (there it is the largest absolute value) or all elements are zero.
     """
     flat = tensor.detach()
-    if flat.dtype in (torch.float32, torch.float64) and 0 < flat.numel() <= _PIECE:
-        norm = float(torch.linalg.vector_norm(flat))
-        info = torch.finfo(flat.dtype)
-        if 1e3 * math.sqrt(info.tiny * flat.numel()) < norm < math.inf:
-            return norm * norm / flat.numel()
-        if norm == 0 and float(flat.amax()) == float(flat.amin()) == 0:
-            return 0.0
-    return float(mean_square(flat, None))
+    if not flat.numel():
+        return 0.0
+    if flat.is_complex():
+        flat = torch.view_as_real(flat.resolve_conj())
+    dtype = torch.float64 if flat.dtype == torch.float64 else torch.float32
+    norm = float(torch.linalg.vector_norm(flat, dtype=dtype))
+    if 1e3 * math.sqrt(torch.finfo(dtype).tiny * flat.numel()) < norm < math.inf:
+        return norm / math.sqrt(tensor.numel())
+    low, high = (float(end) for end in torch.aminmax(flat))
+    return math.nan if math.isnan(low) else max(-low, high)
 
 
 def moments(tensor: torch.Tensor, batch: int | None) -> Moments:

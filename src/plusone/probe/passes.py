@@ -73,7 +73,7 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
         why = "the model does not run under a dispatch mode; its graph was read off autograd's"
         gaps.append(NotMeasured(what="signal and ratios at the joins", why=why))
     try:
-        profile = replace(profile, gradient=_gradient(subject, config, recording, graph))
+        profile = replace(profile, gradient=gradient_of(subject, config, recording, graph))
         if _head_is_shut(profile):
             del recording
             below = _below_head(subject, config, box, profile)
@@ -102,7 +102,7 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
     )
 
 
-def _gradient(
+def gradient_of(
     subject: Subject, config: ScanConfig, recording: Recording, graph: SkipGraph
 ) -> GradientProfile:
     backward = Backward(recording, subject.model, targets=subject.targets, loss_fn=subject.loss_fn)
@@ -113,10 +113,14 @@ def _gradient(
         raise InputError(
             f"the loss {loss_name(subject.loss_fn)} does not depend on what the model returned"
         )
+    borders = _borders(graph)
     inputs = [(number, 0) for number in recording.trace.inputs]
+    if borders and finder.lead_to(backward.parameters, borders):
+        backward.leave_out_inputs()
+        inputs = []
     return gradient_profile(
         finder,
-        [*inputs, *_borders(graph)],
+        [*inputs, *borders],
         recording.trace.batch,
         lambda: backward.run(repeats=config.repeats, generator=generator),
     )

@@ -6,10 +6,12 @@ of nesting, which is 1 ms a call on a ResNet-50.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import torch
 from torch import nn
+
+Modules = Sequence[tuple[str, nn.Module]]
 
 
 def modules_of(model: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -33,19 +35,27 @@ def modules_of(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def parameters_of(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
     """What `model.named_parameters()` gives: each parameter once, under its first name."""
-    return list(_tensors_of(model, "_parameters"))
+    return parameters_in(modules_of(model))
 
 
-def buffers_of(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
-    """What `model.named_buffers()` gives: each buffer once, under its first name."""
-    return list(_tensors_of(model, "_buffers"))
+def parameters_in(modules: Modules) -> list[tuple[str, torch.Tensor]]:
+    """The same of modules that are known already."""
+    return _tensors_in(modules, "_parameters")
 
 
-def _tensors_of(model: nn.Module, kind: str) -> Iterator[tuple[str, torch.Tensor]]:
-    seen: set[int] = set()
-    for path, module in modules_of(model):
-        prefix = f"{path}." if path else ""
-        for name, tensor in getattr(module, kind).items():
-            if tensor is not None and id(tensor) not in seen:
-                seen.add(id(tensor))
-                yield prefix + name, tensor
+def tensors_of(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Parameters and buffers: what `named_parameters()` and then `named_buffers()` give."""
+    modules = modules_of(model)
+    return [*parameters_in(modules), *_tensors_in(modules, "_buffers")]
+
+
+def _tensors_in(modules: Modules, kind: str) -> list[tuple[str, torch.Tensor]]:
+    found: dict[int, tuple[str, torch.Tensor]] = {}
+    for path, module in modules:
+        held = getattr(module, kind)
+        if held:
+            prefix = f"{path}." if path else ""
+            for name, tensor in held.items():
+                if tensor is not None:
+                    found.setdefault(id(tensor), (prefix + name, tensor))
+    return list(found.values())

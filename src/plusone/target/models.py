@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from plusone.errors import TargetError
-from plusone.target.members import buffers_of, modules_of, parameters_of
+from plusone.target.members import modules_of, tensors_of
 from plusone.target.suggest import a
 
 
@@ -80,7 +80,7 @@ def _refuse_compiled_parts(model: nn.Module, place: str) -> None:
 
 
 def _refuse_uninitialised(model: nn.Module, place: str) -> None:
-    for name, tensor in (*parameters_of(model), *buffers_of(model)):
+    for name, tensor in tensors_of(model):
         if nn.parameter.is_lazy(tensor):
             raise TargetError(
                 f"'{name}' of {place} has no shape yet (a lazy module): run the model once on a "
