@@ -178,8 +178,14 @@ class KeptObjects:
         self._states.append((partial(put, generator), get(generator)))
 
     def _tensor(self, tensor: torch.Tensor, small: int = _SMALL) -> None:
-        state = self._tensors.add(tensor, small)
-        self._follow([*state.flags, tensor.__dict__])
+        flags = self._tensors.add(tensor, small).flags
+        held = [flag for flag in flags if flag is not None and flag is not True]
+        if held:
+            self._follow(held)
+        if tensor.__dict__:
+            self._follow([tensor.__dict__])
+        else:
+            self._empty.append(tensor.__dict__)
 
 
 # Types whose values nothing can change.

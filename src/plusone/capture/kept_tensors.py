@@ -61,8 +61,9 @@ class KeptTensors:
                 tensor.data = alias
             if at_end and flags and not all(map(is_, _flags(tensor), flags)):
                 _restore_flags(tensor, flags)
-        for part, content in self._contents.values():
-            part.copy_(content)
+        if self._contents:
+            parts, contents = zip(*self._contents.values(), strict=True)
+            torch._foreach_copy_(parts, contents)
         if at_end and _set_versions is not None:
             moved = [s for s in self._states if 0 <= s.version != s.tensor._version]
             _set_versions([s.tensor for s in moved], [s.version for s in moved])

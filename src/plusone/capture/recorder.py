@@ -49,6 +49,8 @@ _OVERWRITING = frozenset(
 _ITEM = torch.ops.aten._local_scalar_dense.default
 _DETACH = torch.ops.aten.detach.default
 _SEQUENCES = (list, tuple)  # a union of types is several times slower to ask
+# Whether something is a tensor is a slow question; these are asked most often, and are none.
+_PLAIN = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device, torch.layout])
 _JOINING = frozenset(["cat", "concat", "stack", "hstack", "vstack"])
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 
@@ -132,10 +134,8 @@ class Recorder(TorchDispatchMode):
     def add_input(self, tensor: torch.Tensor) -> int:
         """The number of a new source operation that stands for the input `tensor`."""
         number = len(self.ops)
-        is_float = tensor.is_floating_point() or tensor.is_complex()
-        self.ops.append(
-            Op("input", (), (), 0, (tuple(tensor.shape),), (is_float,), -1, False, False)
-        )
+        shapes, is_float = (tuple(tensor.shape),), (_is_real(tensor),)
+        self.ops.append(Op("input", (), (), 0, shapes, is_float, -1, False, False))
         self._make(tensor, (number, 0), self._cdata(tensor))
         return number
 
@@ -177,6 +177,8 @@ class Recorder(TorchDispatchMode):
         outputs = _tensors(result if isinstance(result, _SEQUENCES) else (result,)) or written
         if not outputs:
             return result
+        if not (parents or params or schema.overwrites or _is_real(outputs[0])):
+            return result  # a constant of whole numbers, as of batch norms that count their batches
         number = len(self.ops)
         partial = self._write(written, outputs, number, parents)
         self.ops.append(
@@ -186,7 +188,7 @@ class Recorder(TorchDispatchMode):
                 tuple(params),
                 self._stack[-1],
                 tuple([tuple(t.shape) for t in outputs]),
-                tuple([t.is_floating_point() or t.is_complex() for t in outputs]),
+                tuple([_is_real(t) for t in outputs]),
                 sequence,
                 schema.writes,
                 partial,
@@ -330,15 +332,23 @@ def _tensors(
 ) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
     for arg in args:
+        if type(arg) in _PLAIN:
+            continue
         if isinstance(arg, torch.Tensor):
             found.append(arg)
         elif isinstance(arg, _SEQUENCES):
-            found.extend([t for t in arg if isinstance(t, torch.Tensor)])
+            found.extend([t for t in arg if _is_tensor(t)])
     if kwargs:
-        found.extend(
-            [t for k, t in kwargs.items() if isinstance(t, torch.Tensor) and k not in outs]
-        )
+        found.extend([t for k, t in kwargs.items() if _is_tensor(t) and k not in outs])
     return found
+
+
+def _is_tensor(arg: object) -> bool:
+    return type(arg) not in _PLAIN and isinstance(arg, torch.Tensor)
+
+
+def _is_real(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _axis(args: tuple[Any, ...], kwargs: dict[str, Any] | None, output: torch.Tensor) -> int:
