@@ -1,0 +1,1 @@
+"""Factors on the branch and the skip, one idea a file."""

@@ -1,0 +1,1 @@
+"""Skips other than the identity, one idea a file."""
