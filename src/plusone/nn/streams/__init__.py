@@ -3,7 +3,11 @@
 One file an idea, each with its paper, equation and initial values.
 """
 
+from plusone.nn.streams.delta import DeltaResidual
+from plusone.nn.streams.depth_attention import AttentionResiduals, DepthAttention
+from plusone.nn.streams.depth_average import DenseFormer, DepthWeightedAverage
 from plusone.nn.streams.hyper_connection import HyperConnection
+from plusone.nn.streams.laurel import LAuReL
 from plusone.nn.streams.layout import expand_streams, reduce_streams
 from plusone.nn.streams.manifold_hyper_connection import ManifoldHyperConnection
 from plusone.nn.streams.mixing import (
@@ -17,12 +21,19 @@ from plusone.nn.streams.mixing import (
 )
 from plusone.nn.streams.multi_stream import MultiStream, StreamWeights
 from plusone.nn.streams.sinkhorn import sinkhorn
+from plusone.nn.streams.value_residual import ValueResidual
 
 __all__ = [
+    "AttentionResiduals",
     "BirkhoffMixing",
+    "DeltaResidual",
+    "DenseFormer",
+    "DepthAttention",
+    "DepthWeightedAverage",
     "FreeMixing",
     "HyperConnection",
     "KroneckerMixing",
+    "LAuReL",
     "ManifoldHyperConnection",
     "Mixing",
     "MultiStream",
@@ -30,6 +41,7 @@ __all__ = [
     "OrthostochasticMixing",
     "SinkhornMixing",
     "StreamWeights",
+    "ValueResidual",
     "expand_streams",
     "reduce_streams",
     "sinkhorn",
