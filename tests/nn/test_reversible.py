@@ -1,6 +1,7 @@
 """Reversible blocks: inverse, gradients of a plain stack, memory that does not grow with depth."""
 
 import copy
+import warnings
 
 import pytest
 import revlib
@@ -229,6 +230,19 @@ def test_buffers_change_once_a_step(branch):
         torch.testing.assert_close(buffer, buffers[name])
 
 
+def test_buffers_of_a_block_used_twice_are_those_of_the_forward_pass():
+    block = ReversibleBlock(batch_normed(), batch_normed())
+    net = ReversibleSequential([block, block])
+    other = copy.deepcopy(net)
+    before = [id(buffer) for buffer in net.buffers()]
+    x = data(20, 2 * WIDTH)
+    net(x).sum().backward()
+    plain(other, x)
+    for found, wanted in zip(net.buffers(), other.buffers(), strict=True):
+        torch.testing.assert_close(found, wanted)
+    assert [id(buffer) for buffer in net.buffers()] == before
+
+
 def test_a_hook_of_a_parameter_runs_once():
     net = stack(3)
     x = data(7, 2 * WIDTH)
@@ -309,6 +323,35 @@ def test_bfloat16_loses_the_input_and_says_so():
     assert relative([back], [x]) > 0.02
     with pytest.warns(UserWarning, match="Streams of torch.bfloat16 cannot be computed back"):
         net(x)
+
+
+@pytest.mark.parametrize(
+    ("inner", "wide"), [(torch.bfloat16, torch.float32), (torch.float32, torch.float64)]
+)
+def test_wider_streams_make_gradients_exact(inner, wide):
+    net = stack(50).to(inner)
+    net.stream_dtype = wide
+    x = data(16, 2 * WIDTH).to(inner)
+    leaves = list(net.parameters())
+
+    def wide_plain(x):
+        x1, x2 = x.to(wide).chunk(2, -1)
+        for block in net.blocks:
+            x1 = x1 + block.f(x2.to(inner))
+            x2 = x2 + block.g(x1.to(inner))
+        return torch.cat([x1, x2], -1).to(inner)
+
+    output = net(x)  # no warning
+    assert output.dtype == inner
+    assert torch.equal(output, wide_plain(x))
+    found, wanted = gradients(output, leaves), gradients(wide_plain(x), leaves)
+    assert [g.dtype for g in found] == [inner] * len(found)
+    off = relative(found, wanted)
+    assert off < torch.finfo(inner).eps / 5
+    net.stream_dtype = None
+    with warnings.catch_warnings(action="ignore"):
+        narrow = gradients(net(x), leaves)
+    assert relative(narrow, gradients(plain(net, x), leaves)) > 5 * off
 
 
 def stored_bytes(run):

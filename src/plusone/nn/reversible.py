@@ -55,12 +55,17 @@ class ReversibleBlock(nn.Module):
         Raises:
             InputError: where a branch changes shape or type, or its input in place.
         """
-        return _run([self], x1, x2, args, kwargs)
+        return _run([self], (x1, x2), x1.dtype, args, kwargs)
 
     def inverse(self, y1: Tensor, y2: Tensor, *args: object, **kwargs: object) -> Pair:
         """(x1, x2), an ordinary and differentiable calculation. Dropout has to be off."""
-        x2 = y2 - _checked(self.g, y1, self.g(y1, *args, **kwargs))
-        return y1 - _checked(self.f, x2, self.f(x2, *args, **kwargs)), x2
+        return self._inverse((y1, y2), y1.dtype, args, kwargs)
+
+    def _inverse(
+        self, y: Pair, dtype: torch.dtype, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> Pair:
+        x2 = y[1] - _update(self.g, y[0], y[1], dtype, args, kwargs)
+        return y[0] - _update(self.f, x2, y[0], dtype, args, kwargs), x2
 
 
 class ReversibleSequential(nn.Module):
@@ -68,11 +73,18 @@ class ReversibleSequential(nn.Module):
 
     Each block is a `ReversibleBlock` or a pair of branches (f, g). The input is one tensor, whose
     axis `dim` is halved into two streams and put together again, or the two streams themselves.
+    With a `stream_dtype` wider than the input's, sums are made and taken apart in it, while
+    branches stay with the input's type: float32 for nets in half precision, whose inverse needs it,
+    or float64 for gradients of a float32 net without any loss. Memory: two tensors of that type.
     Hooks belong on branches: those of blocks inside a stack are not called in training.
     """
 
     def __init__(
-        self, blocks: Iterable[ReversibleBlock | tuple[nn.Module, nn.Module]], *, dim: int = -1
+        self,
+        blocks: Iterable[ReversibleBlock | tuple[nn.Module, nn.Module]],
+        *,
+        dim: int = -1,
+        stream_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         made = [b if isinstance(b, ReversibleBlock) else ReversibleBlock(*b) for b in blocks]
@@ -80,36 +92,44 @@ class ReversibleSequential(nn.Module):
             raise InputError("ReversibleSequential needs at least 1 block; got none.")
         self.blocks = nn.ModuleList(made)
         self.dim = dim
+        self.stream_dtype = stream_dtype
 
     def forward(self, x: Tensor | Pair, *args: object, **kwargs: object) -> Tensor | Pair:
         """The outputs in the form of the input, one tensor or two."""
-        y = _run(self._members(), *self._halves(x), args, kwargs)
-        return torch.cat(y, self.dim) if isinstance(x, Tensor) else y
+        halves, dtype = self._halves(x)
+        return self._joined(_run(self._members(), halves, dtype, args, kwargs), x)
 
     def inverse(self, y: Tensor | Pair, *args: object, **kwargs: object) -> Tensor | Pair:
         """The input that gives this output. Dropout has to be off."""
-        halves = self._halves(y)
+        halves, dtype = self._halves(y)
         for block in reversed(self._members()):
-            halves = block.inverse(halves[0], halves[1], *args, **kwargs)
-        return torch.cat(halves, self.dim) if isinstance(y, Tensor) else halves
+            halves = block._inverse(halves, dtype, args, kwargs)
+        return self._joined(halves, y)
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+        return f"dim={self.dim}" + (f", stream_dtype={self.stream_dtype}" * bool(self.stream_dtype))
 
     def _members(self) -> list[ReversibleBlock]:
         return [block for block in self.blocks if isinstance(block, ReversibleBlock)]
 
-    def _halves(self, x: Tensor | Pair) -> Pair:
+    def _halves(self, x: Tensor | Pair) -> tuple[Pair, torch.dtype]:
+        """The streams, and the type in which branches get them."""
         if not isinstance(x, Tensor):
             x1, x2 = x
-            return x1, x2
-        if x.dim() == 0 or x.shape[self.dim] % 2:
+        elif x.dim() == 0 or x.shape[self.dim] % 2:
             raise InputError(
                 f"A reversible stack halves axis {self.dim} into two streams; shape "
                 f"{tuple(x.shape)} has no even one there. Pass a pair of tensors instead."
             )
-        x1, x2 = x.chunk(2, self.dim)
-        return x1, x2
+        else:
+            x1, x2 = x.chunk(2, self.dim)
+        wide = self.stream_dtype or x1.dtype
+        return (x1.to(wide), x2.to(wide)), x1.dtype
+
+    def _joined(self, halves: Pair, like: Tensor | Pair) -> Tensor | Pair:
+        if isinstance(like, Tensor):
+            return torch.cat(halves, self.dim).to(like.dtype)
+        return halves[0].to(like[0].dtype), halves[1].to(like[1].dtype)
 
 
 _PLACE = object()
@@ -131,6 +151,7 @@ class _Call:
     """
 
     branches: tuple[nn.Module, nn.Module]
+    dtype: torch.dtype
     tape: _Tape
     is_first: bool
     is_last: bool
@@ -156,16 +177,17 @@ class _Call:
 
 def _run(
     blocks: list[ReversibleBlock],
-    x1: Tensor,
-    x2: Tensor,
+    streams: Pair,
+    dtype: torch.dtype,
     args: tuple[object, ...],
     kwargs: dict[str, object],
 ) -> Pair:
-    """The outputs of the blocks, in the way that stores least."""
+    """The outputs of the blocks, whose branches run in `dtype`, in the way that stores least."""
+    x1, x2 = streams
     if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         for block in blocks:
-            x1 = x1 + _checked(block.f, x1, block.f(x2, *args, **kwargs))
-            x2 = x2 + _checked(block.g, x2, block.g(x1, *args, **kwargs))
+            x1 = x1 + _update(block.f, x2, x1, dtype, args, kwargs)
+            x2 = x2 + _update(block.g, x1, x2, dtype, args, kwargs)
         return x1, x2
     _warn_of_half_precision(x1)
     flat, spec = tree_flatten((args, kwargs))
@@ -176,6 +198,7 @@ def _run(
         named = [list(branch.named_parameters()) for branch in (block.f, block.g)]
         call = _Call(
             branches=(block.f, block.g),
+            dtype=dtype,
             tape=tape,
             is_first=index == 0,
             is_last=index == len(blocks) - 1,
@@ -201,7 +224,7 @@ class _Coupling(torch.autograd.Function):
             source = streams[1 - into]
             version = source._version
             replay = Replay(branch, source.device)
-            update = _checked(branch, streams[into], branch(source, *args, **kwargs))
+            update = _update(branch, source, streams[into], call.dtype, args, kwargs)
             if source._version != version:
                 raise InputError(
                     f"{type(branch).__name__} changes its input in place (a ReLU(inplace=True) at "
@@ -253,7 +276,7 @@ def _branch_gradients(
 ) -> tuple[Tensor, Gradients]:
     """The branch's output and the gradients at its input, the context and the parameters."""
     branch = call.branches[which]
-    source = source.detach().requires_grad_()
+    source = source.detach().to(call.dtype).requires_grad_()
     context = tuple(_leaf(tensor) for tensor in context)
     args, kwargs = call.arguments(context)
     present = tuple(branch.parameters())
@@ -273,6 +296,7 @@ def _branch_gradients(
     wanted = [leaf for leaf in leaves if leaf.requires_grad]
     if not output.requires_grad:
         return output, (None,) * len(leaves)
+    cotangent = cotangent.to(output.dtype)
     found = iter(torch.autograd.grad(output, wanted, cotangent, allow_unused=True))
     return output.detach(), tuple(next(found) if leaf.requires_grad else None for leaf in leaves)
 
@@ -285,8 +309,16 @@ def _sum(one: Tensor, other: Tensor | None) -> Tensor:
     return one if other is None else one + other
 
 
-def _checked(branch: nn.Module, stream: Tensor, update: Tensor) -> Tensor:
-    """The update, if it can be added and taken away again."""
+def _update(
+    branch: nn.Module,
+    source: Tensor,
+    stream: Tensor,
+    dtype: torch.dtype,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+) -> Tensor:
+    """The branch's output, if it can be added to the stream and taken away again."""
+    update = branch(source.to(dtype), *args, **kwargs)
     if not isinstance(update, Tensor):
         raise InputError(
             f"A reversible branch returns one tensor; {type(branch).__name__} returned "
@@ -302,13 +334,15 @@ def _checked(branch: nn.Module, stream: Tensor, update: Tensor) -> Tensor:
             f"{type(branch).__name__} made {update.dtype} for a stream of {stream.dtype}, which "
             "would not stay so."
         )
-    return update
+    result: Tensor = update
+    return result
 
 
 def _warn_of_half_precision(x: Tensor) -> None:
     if x.dtype in (torch.float16, torch.bfloat16):
         warnings.warn(
             f"Streams of {x.dtype} cannot be computed back: rounding is of the size of updates, "
-            "and gradients will be wrong. Keep streams in float32 (autocast is fine).",
+            "and gradients will be wrong. Keep streams in float32: stream_dtype=torch.float32, or "
+            "autocast.",
             stacklevel=4,
         )

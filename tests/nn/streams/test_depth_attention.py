@@ -20,7 +20,7 @@ def block_attn_res(blocks, partial, query):
 
 
 def reference(x, net):
-    """Equation 6: a block's first branch attends over whole blocks, others over the sum so far too."""
+    """Equation 6: first branches attend over whole blocks, others over the sum so far too."""
     blocks, partial, h = [x], None, x
     for index, branch in enumerate(net.branches):
         if index:
