@@ -44,9 +44,10 @@ class Net(nn.Module):
         make: Callable[[int, nn.Module], nn.Module],
         expand: Callable[[Tensor], Tensor],
         reduce: Callable[[Tensor], Tensor],
+        depth: int = DEPTH,
     ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(make(layer, branch()) for layer in range(DEPTH))
+        self.blocks = nn.ModuleList(make(layer, branch()) for layer in range(depth))
         self.expand, self.reduce = expand, reduce
 
     def forward(self, x: Tensor) -> Tensor:
@@ -207,6 +208,29 @@ def sinkhorn_figures(rounds: int) -> list[str]:
     ]
 
 
+def compiled_figures(rounds: int) -> list[str]:
+    """Of a compiled plain net's time, all compiled by inductor; one layer of two branches."""
+    whole, x = nets(), torch.randn(1, TOKENS, WIDTH)
+    compiled = {
+        name: torch.compile(two_blocks(whole[name]))
+        for name in ("plain residual", PEER, OURS, "mHC, identity")
+    }
+    times = interleaved(
+        {name: (lambda net=net: step(net, x)) for name, net in compiled.items()}, rounds
+    )
+    goals = {OURS: "1.35", "mHC, identity": "1.10", PEER: ""}
+    return [
+        f"| {name}, compiled, time of a compiled plain net | "
+        f"{ratio(times, name, 'plain residual'):.2f} | {goal} |"
+        for name, goal in goals.items()
+    ]
+
+
+def two_blocks(net: Net) -> Net:
+    blocks = list(net.blocks[:2])
+    return Net(lambda layer, _: blocks[layer], net.expand, net.reduce, depth=2)
+
+
 def page(table: list[str], goals: list[str]) -> str:
     return "\n".join(
         [
@@ -254,6 +278,7 @@ def main() -> None:
     torch.manual_seed(0)
     table, goals = blocks_table(options.rounds)
     goals += sinkhorn_figures(options.rounds)
+    goals += compiled_figures(options.rounds)
     print("\n".join([*table, "", *goals]))
     if options.markdown:
         options.markdown.write_text(page(table, goals))
