@@ -194,11 +194,16 @@ class EndToEnd:
     scale of the input is no matter of the net. `singular_values` are those of the Jacobian of the
     last block's output with respect to the first block's input. `log10_closed_form` is the gradient
     ratio that the sizes of the blocks' Jacobians alone would give (`theory.of_blocks`).
+    `gradient_collapse`, from 0 to 1, is the mean cos^2 between the gradients that two random
+    cotangents of the output send to the first block's input (`probe.collapse`), `input_alignment`
+    the centred kernel alignment of the samples at the input and where the last layer reads.
     """
 
     log10_gradient_ratio: Value = NOT_MEASURED
     log10_closed_form: Value = NOT_MEASURED
     log10_signal_ratio: Value = NOT_MEASURED
+    gradient_collapse: Value = NOT_MEASURED
+    input_alignment: Value = NOT_MEASURED
     singular_values: SingularValues = field(default_factory=SingularValues)
     method: str = ""
 

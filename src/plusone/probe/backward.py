@@ -36,9 +36,9 @@ class Backward:
         self._loss = recording.loss
         if loss_fn is not None:
             self._loss = _loss_of(loss_fn, recording.result, targets)
-        self._outputs = [t for t in recording.outputs if t.requires_grad]
+        self.outputs = [t for t in recording.outputs if t.requires_grad]
         self.roots: list[torch.Tensor] = (
-            [self._loss] if self._loss is not None else list(self._outputs)
+            [self._loss] if self._loss is not None else list(self.outputs)
         )
         if not self.roots:
             raise InputError(_no_gradient(recording))
@@ -52,7 +52,14 @@ class Backward:
         """Compute no gradient of the inputs, which costs the first layer a product."""
         self._targets = self.parameters
 
-    def run(self, *, repeats: int, generator: torch.Generator) -> dict[str, torch.Tensor | None]:
+    @property
+    def is_random(self) -> bool:
+        """Whether random cotangents stand for a loss."""
+        return self._loss is None
+
+    def run(
+        self, *, repeats: int, generator: torch.Generator, keep_graph: bool = False
+    ) -> dict[str, torch.Tensor | None]:
         """The parameters' gradients of the last of `repeats` passes; a loss needs but one."""
         passes = 1 if self._loss is not None else max(repeats, 1)
         gradients: Sequence[torch.Tensor | None] = ()
@@ -64,21 +71,20 @@ class Backward:
                 self.roots,
                 self._targets,
                 cotangents,
-                retain_graph=k < passes - 1,
+                retain_graph=keep_graph or k < passes - 1,
                 allow_unused=True,
             )
         return dict(zip(self._names, gradients[: len(self._names)], strict=True))
 
     def run_from(
-        self, edge: GradientEdge, *, generator: torch.Generator
+        self, edge: GradientEdge, *, generator: torch.Generator, keep_graph: bool = False
     ) -> dict[str, torch.Tensor | None]:
         """The parameters' gradients from a random cotangent at `edge` instead of the output."""
-        metadata = edge.node._input_metadata[edge.output_nr]
-        cotangent = torch.randn(tuple(metadata.shape), generator=generator, dtype=torch.float64)
         gradients = torch.autograd.grad(
             (edge,),
             self._targets,
-            (cotangent.to(metadata.dtype).to(metadata.device),),
+            random_cotangents((edge,), generator),
+            retain_graph=keep_graph,
             allow_unused=True,
         )
         return dict(zip(self._names, gradients[: len(self._names)], strict=True))

@@ -26,8 +26,12 @@ class EdgeFinder:
         self._nodes: dict[int, Node] = {}
         self._owner = {e.node._sequence_nr(): n for n, e in self._inputs.items()}
         for number, op in enumerate(trace.ops):
-            if op.sequence >= 0:
-                self._owner.setdefault(op.sequence, number)
+            if op.sequence < 0:
+                continue
+            owner = self._owner.setdefault(op.sequence, number)
+            # Autograd copies what an operation that needs its operand (silu_) writes over.
+            if op.writes and trace.ops[owner].name == "clone":
+                self._owner[op.sequence] = number
         self._above: dict[Node, list[Node]] = {}  # each node, and those that send it a gradient
         self._collect(root.grad_fn for root in roots)
 

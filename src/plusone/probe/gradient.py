@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.autograd.graph import GradientEdge
 
 from plusone.capture.trace import ValueRef
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.fronts import Front, chain_from, fronts_of
-from plusone.probe.moments import mean_square, rms_of_all
+from plusone.probe.moments import MAX_SAMPLES, as_samples, mean_square, rms_of_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,21 +21,24 @@ class GradientProfile:
     `parameters[name]` is None where no path leads from the parameter to an output, and 0 only
     where all elements are. Of several backward passes `at[value]` holds each sample's mean, shape
     [samples]: passes are no new samples. Where there is but one sample it holds the passes, whose
-    spread is that of the random cotangents.
+    spread is that of the random cotangents. `kept` is the gradient of the first samples at the
+    value that was to be kept.
     """
 
     at: dict[ValueRef, torch.Tensor]
     parameters: dict[str, float | None]
+    kept: torch.Tensor | None = None
 
 
 def random_cotangents(
-    outputs: Sequence[torch.Tensor], generator: torch.Generator
+    roots: Sequence[torch.Tensor | GradientEdge], generator: torch.Generator
 ) -> list[torch.Tensor]:
-    """Independent standard normal numbers in the shape of each output: unit variance."""
+    """Independent standard normal numbers in the shape of each root: unit variance."""
     found = []
-    for t in outputs:
-        kind = torch.complex128 if t.is_complex() else torch.float64
-        cotangent = torch.randn(t.shape, generator=generator, dtype=kind)
+    for root in roots:
+        t = root if isinstance(root, torch.Tensor) else root.node._input_metadata[root.output_nr]
+        kind = torch.complex128 if t.dtype.is_complex else torch.float64
+        cotangent = torch.randn(tuple(t.shape), generator=generator, dtype=kind)
         found.append(cotangent.to(dtype=t.dtype, device=t.device))
     return found
 
@@ -44,11 +48,14 @@ def gradient_profile(
     values: Iterable[ValueRef],
     batch: int | None,
     backward: Callable[[], dict[str, torch.Tensor | None]],
+    *,
+    keep: ValueRef | None = None,
 ) -> GradientProfile:
     """The profile over one or more calls of `backward`, which returns parameter gradients.
 
     Hooks on autograd's nodes read the gradient that arrives at each value while it is there. That
-    of a concatenation which is made anew further on counts there too (see `fronts`).
+    of a concatenation which is made anew further on counts there too (see `fronts`). That at
+    `keep`, one of the values, is kept for the first samples, as autograd shows it.
     """
     wanted = list(dict.fromkeys(values))
     fronts = fronts_of(finder.trace)
@@ -65,6 +72,9 @@ def gradient_profile(
         if front is not None and front.next in readers:
             reader.front, reader.above = front, readers[front.next]
             readers[front.next].is_kept = True
+    kept: list[torch.Tensor] = []
+    if keep in readers:
+        readers[keep].samples = kept
     try:
         gradients = backward()
     finally:
@@ -73,6 +83,7 @@ def gradient_profile(
     return GradientProfile(
         at={v: _over_passes(readers[v].rows) for v in wanted if v in readers and readers[v].rows},
         parameters={name: _size(g) for name, g in gradients.items()},
+        kept=kept[-1] if kept else None,
     )
 
 
@@ -85,6 +96,7 @@ class _Reader:
         self.above: _Reader | None = None
         self.is_kept = False
         self.gradient: torch.Tensor | None = None
+        self.samples: list[torch.Tensor] | None = None
         self._batch = batch
         self._output = output
 
@@ -93,6 +105,8 @@ class _Reader:
         gradient = gradients[self._output]
         if gradient is None:
             return
+        if self.samples is not None:
+            self.samples.append(first_samples(gradient, self._batch))
         if self.above is not None and self.above.gradient is not None:
             assert self.front is not None
             size = gradient.shape[self.front.axis]
@@ -101,6 +115,11 @@ class _Reader:
         if self.is_kept:
             self.gradient = gradient
         self.rows.append(mean_square(gradient, self._batch))
+
+
+def first_samples(gradient: torch.Tensor, batch: int | None) -> torch.Tensor:
+    """The first `MAX_SAMPLES` samples as rows, copied so that the rest can be freed."""
+    return as_samples(gradient, batch)[:MAX_SAMPLES].clone()
 
 
 def _over_passes(rows: Sequence[torch.Tensor]) -> torch.Tensor:

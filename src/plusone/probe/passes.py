@@ -18,6 +18,12 @@ from plusone.errors import InputError, PlusoneError
 from plusone.graph.skipgraph import SkipGraph, find_skips
 from plusone.graph.trunk import find_trunk
 from plusone.probe.backward import Backward, loss_name
+from plusone.probe.collapse import (
+    collapse_between,
+    collapse_place,
+    collapse_roots,
+    input_alignment,
+)
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.gradient import GradientProfile, gradient_profile
 from plusone.probe.measure import profile_evidence
@@ -25,7 +31,7 @@ from plusone.probe.missing import why_no_blocks, why_none
 from plusone.probe.moments import mean_square
 from plusone.probe.profile import Profile, read_borders
 from plusone.probe.signal import SignalObserver
-from plusone.records import Evidence, NotMeasured, ScanConfig
+from plusone.records import NOT_MEASURED, Evidence, NotMeasured, ScanConfig, Value
 from plusone.target.members import parameters_of
 from plusone.target.subject import Subject
 
@@ -64,21 +70,25 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
         recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
         graph = find_skips(recording.trace)
     profile = Profile(trace=recording.trace, graph=graph, signal=observer, gradient=None)
+    aligned = input_alignment(recording, observer, (subject.args, subject.kwargs), graph.first)
     read_borders(profile)
     tell("one backward", 0.1)
     loss = _loss_name(subject, recording)
     squares = tuple(mean_square(t, batch) for t in recording.outputs)
     gaps: list[NotMeasured] = []
+    collapse = NOT_MEASURED
     if recording.is_walked:
         why = "the model does not run under a dispatch mode; its graph was read off autograd's"
         gaps.append(NotMeasured(what="signal and ratios at the joins", why=why))
     try:
-        profile = replace(profile, gradient=gradient_of(subject, config, recording, graph))
+        gradient, collapse = gradient_of(subject, config, recording, graph)
+        profile = replace(profile, gradient=gradient)
         if _head_is_shut(profile):
             del recording
             below = _below_head(subject, config, box, profile)
             if below is not None:
-                profile = replace(profile, gradient=below)
+                gradient, collapse = below
+                profile = replace(profile, gradient=gradient)
                 loss = "random cotangents of unit variance at the last block: the head passes none"
             else:
                 gaps.append(NotMeasured(what="gradient", why=_SHUT))
@@ -92,10 +102,12 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
         gaps.append(NotMeasured(what="blocks and all that is measured over them", why=why))
     box.restore_contents()
     box.restore_random_state()
+    evidence = profile_evidence(profile)
+    whole = replace(evidence.end_to_end, gradient_collapse=collapse, input_alignment=aligned)
     return Passes(
         profile=profile,
         graph=graph,
-        evidence=profile_evidence(profile),
+        evidence=replace(evidence, end_to_end=whole),
         squares=squares,
         loss=loss,
         not_measured=tuple(gaps),
@@ -104,7 +116,8 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
 
 def gradient_of(
     subject: Subject, config: ScanConfig, recording: Recording, graph: SkipGraph
-) -> GradientProfile:
+) -> tuple[GradientProfile, Value]:
+    """The profile of the gradient, and how far its directions have collapsed."""
     backward = Backward(recording, subject.model, targets=subject.targets, loss_fn=subject.loss_fn)
     generator = torch.Generator().manual_seed(config.seed)
     finder = EdgeFinder(recording, backward.roots)
@@ -118,11 +131,21 @@ def gradient_of(
     if borders and finder.lead_to(backward.parameters, borders):
         backward.leave_out_inputs()
         inputs = []
-    return gradient_profile(
+    batch = recording.trace.batch
+    place = collapse_place(finder, graph)
+    roots = collapse_roots(recording, finder, backward.outputs)
+    is_same = backward.is_random and roots is backward.outputs
+    profile = gradient_profile(
         finder,
         [*inputs, *borders],
-        recording.trace.batch,
-        lambda: backward.run(repeats=config.repeats, generator=generator),
+        batch,
+        lambda: backward.run(
+            repeats=config.repeats, generator=generator, keep_graph=place is not None
+        ),
+        keep=graph.first if place is not None and is_same else None,
+    )
+    return profile, collapse_between(
+        roots, place, batch=batch, known=profile.kept, generator=generator
     )
 
 
@@ -162,8 +185,8 @@ def _head_is_shut(profile: Profile) -> bool:
 
 def _below_head(
     subject: Subject, config: ScanConfig, box: Sandbox, profile: Profile
-) -> GradientProfile | None:
-    """The gradient from a random cotangent at the last block, on a fresh forward.
+) -> tuple[GradientProfile, Value] | None:
+    """The gradient, and its collapse, from a random cotangent at the last block: a fresh forward.
 
     None where autograd does not see that block's output, or where the fresh forward ran other
     operations than the profile's, so that its values cannot be told by their numbers.
@@ -184,11 +207,17 @@ def _below_head(
     if start is None:
         return None
     generator = torch.Generator().manual_seed(config.seed)
-    return gradient_profile(
+    batch = recording.trace.batch
+    place = collapse_place(finder, graph)
+    gradient = gradient_profile(
         finder,
         _borders(graph),
-        recording.trace.batch,
-        lambda: backward.run_from(start, generator=generator),
+        batch,
+        lambda: backward.run_from(start, generator=generator, keep_graph=place is not None),
+        keep=graph.first if place is not None else None,
+    )
+    return gradient, collapse_between(
+        [start], place, batch=batch, known=gradient.kept, generator=generator
     )
 
 

@@ -38,6 +38,10 @@ class Readings(Generic[Key, Reading]):
             if key in self._waiting:
                 self._done[key] = self._read(self._waiting.pop(key))
 
+    def waiting(self, key: Key) -> torch.Tensor | None:
+        """The tensor that `key` stands for, as long as it was not read."""
+        return self._waiting.get(key)
+
     def forget(self) -> None:
         """Drop every tensor that was not read."""
         self._waiting.clear()

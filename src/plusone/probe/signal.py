@@ -82,6 +82,12 @@ class SignalObserver:
                 return self.results[number]
         return None
 
+    def tensor(self, value: ValueRef) -> torch.Tensor | None:
+        """The tensor at a value, if it was noted and is neither read nor written over."""
+        self._settle()
+        found = self.results.waiting(value[0]) if value[1] == 0 else None
+        return self.squares.waiting(value) if found is None else found
+
     def square(self, value: ValueRef) -> torch.Tensor | None:
         """The mean squares of a value that a join read, or that was noted itself."""
         if value in self.squares:

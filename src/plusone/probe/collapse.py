@@ -1,0 +1,251 @@
+"""What of the samples and of the gradient's directions is left at the far end of the net.
+
+A gradient of the right size is not enough: a net may send every sample to the same place, or pass
+one direction of the gradient alone. Both are measured here, beside the profile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch.autograd.graph import GradientEdge
+
+from plusone.capture.eager import Recording
+from plusone.capture.nested import tensors_in
+from plusone.capture.trace import Trace, ValueRef
+from plusone.graph.opkinds import MIXING, SHAPE_ONLY, TRANSPARENT, base_name
+from plusone.graph.skipgraph import SkipGraph
+from plusone.probe.edges import EdgeFinder
+from plusone.probe.gradient import first_samples, random_cotangents
+from plusone.probe.moments import as_samples
+from plusone.probe.signal import SignalObserver
+from plusone.records import NOT_MEASURED, Value
+
+# Random cotangents whose gradients are compared: three pairs in each sample.
+NUM_COTANGENTS = 3
+# The alignment is that of a batch of this size, and no more samples are compared.
+_REFERENCE = 64
+# With fewer outputs for each sample than the nets had that the verdict was fitted on.
+_LEAST_OUTPUTS = 10
+# With fewer samples an alignment is high whatever the net does: of two it is always 1.
+LEAST_SAMPLES = 16
+
+
+def gradient_collapse(gradients: Sequence[torch.Tensor]) -> Value:
+    """The mean cos^2 between gradients that independent random cotangents send to one place.
+
+    `gradients` are K tensors [samples, numbers]; a pair is compared within a sample. In expectation
+    it is near 1 / PR with the participation ratio PR = (tr J J^T)^2 / tr (J J^T)^2 of the Jacobian
+    J between the place and the output: the number of directions that J keeps apart. So 1 says that
+    whatever the loss asks for, the place hears the same. A gradient of zeros has collapsed.
+    """
+    g_KBN = torch.stack(list(gradients)).double()
+    if not bool(torch.isfinite(g_KBN).all()):
+        return Value.of(math.nan)
+    # Squares of a gradient of 1e-200 would be zero.
+    largest_KB1 = g_KBN.abs().amax(2, keepdim=True)
+    g_KBN = g_KBN / torch.where(largest_KB1 > 0, largest_KB1, 1.0)
+    unit_KBN = g_KBN / g_KBN.norm(dim=2, keepdim=True).clamp_min(1e-300)
+    cos_BKK = torch.einsum("kbn,jbn->bkj", unit_KBN, unit_KBN)
+    one, other = torch.triu_indices(len(gradients), len(gradients), 1)
+    squares_B = cos_BKK.square()[:, one, other].mean(1)
+    squares_B[(largest_KB1 == 0).any(0)[:, 0]] = 1.0
+    n = len(squares_B)
+    return Value.of(
+        float(squares_B.mean()), stderr=float(squares_B.std()) / math.sqrt(n) if n > 1 else None
+    )
+
+
+def collapse_place(finder: EdgeFinder, graph: SkipGraph) -> GradientEdge | None:
+    """Where the gradients are compared: the first block's input, or None for small batches."""
+    batch = finder.trace.batch
+    if batch is None or batch < LEAST_SAMPLES or graph.first is None:
+        return None
+    return finder.edge(graph.first)
+
+
+def collapse_roots(
+    recording: Recording, finder: EdgeFinder, outputs: Sequence[torch.Tensor]
+) -> Sequence[torch.Tensor | GradientEdge]:
+    """Where the random cotangents start: at the outputs, or where the last layer reads.
+
+    The latter where the outputs have fewer than `_LEAST_OUTPUTS` numbers for each sample: the
+    gradients of one number always point the same way, whatever the net.
+    """
+    trace = recording.trace
+    if sum(t.numel() for t in outputs) >= _LEAST_OUTPUTS * (trace.batch or 1):
+        return outputs
+    head = _last_layer(trace)
+    for value in () if head is None else trace.ops[head].parents:
+        while True:
+            edge, op = finder.edge(value), trace.ops[value[0]]
+            if edge is not None:
+                return [edge]
+            if not op.parents or not _keeps_numbers(op.name):
+                break
+            value = op.parents[0]
+    return outputs
+
+
+def collapse_between(
+    roots: Sequence[torch.Tensor | GradientEdge],
+    place: GradientEdge | None,
+    *,
+    batch: int | None,
+    known: torch.Tensor | None,
+    generator: torch.Generator,
+) -> Value:
+    """`gradient_collapse` of what cotangents at `roots` send to `place`; their graph is kept.
+
+    `known` is such a gradient that is there already. Not measured without a place, where no root
+    depends on it, or where a custom function allows but one backward.
+    """
+    if place is None:
+        return NOT_MEASURED
+    found = [] if known is None else [known]
+    while len(found) < NUM_COTANGENTS:
+        cotangents = random_cotangents(roots, generator)
+        try:
+            (gradient,) = torch.autograd.grad(
+                list(roots),  # type: ignore[arg-type]  # edges and tensors mix
+                (place,),
+                cotangents,
+                retain_graph=True,
+                allow_unused=True,
+            )
+        except RuntimeError:
+            return NOT_MEASURED
+        if gradient is None:
+            return NOT_MEASURED
+        found.append(first_samples(gradient, batch))
+    return gradient_collapse(found)
+
+
+def input_alignment(
+    recording: Recording, signal: SignalObserver, inputs: object, first: ValueRef | None
+) -> Value:
+    """Centred kernel alignment between the samples at the input and where the last layer reads.
+
+    <HKH, HLH> / |HKH| |HLH| over the first 64 samples, K the scalar products of a real input (the
+    one that gives most; where all inputs are whole numbers, of the signal at `first`), L the
+    cosines of what the last layer with weights reads: 1 where distances between samples are kept
+    up to scale, near 0 where nothing is left of them. Asked for before the observer forgets. Not
+    measured for fewer than `LEAST_SAMPLES` samples.
+
+    Reference: Cortes, Mohri and Rostamizadeh (2012), "Algorithms for learning kernels based on
+    centered alignment", definition 4.
+    """
+    trace = recording.trace
+    if trace.batch is None or trace.batch < LEAST_SAMPLES:
+        return NOT_MEASURED
+    read = _read_by_head(trace, signal)
+    if read is None or not _has_batch(read, trace.batch):
+        return NOT_MEASURED
+    given = _real_inputs(inputs, trace.batch)
+    if not given and first is not None:
+        entry = _source(trace, signal, first)
+        given = [entry] if entry is not None and _has_batch(entry, trace.batch) else []
+    if not given:
+        return NOT_MEASURED
+    z = _centred(_directions(_rows(read, trace.batch)), read)
+    found = [_alignment(_centred(_rows(x, trace.batch), x), z) for x in given]
+    return Value.of(max(found, key=lambda a: -math.inf if math.isnan(a) else a))
+
+
+def _rows(tensor: torch.Tensor, batch: int) -> torch.Tensor:
+    return as_samples(tensor.detach(), batch)[:_REFERENCE].double()
+
+
+def _directions(rows: torch.Tensor) -> torch.Tensor:
+    rows = rows / rows.abs().amax(1, keepdim=True).clamp_min(1e-300)
+    lengths: torch.Tensor = rows.norm(dim=1, keepdim=True)
+    return rows / lengths.clamp_min(1e-300)
+
+
+def _centred(rows: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
+    """Rows minus their mean; zeros where they differ by no more than the rounding of `origin`."""
+    moved = rows - rows.mean(0)
+    rounding = 4 * torch.finfo(origin.dtype).eps * float(rows.abs().max())
+    return torch.zeros_like(moved) if float(moved.abs().max()) <= rounding else moved
+
+
+def _alignment(x: torch.Tensor, z: torch.Tensor) -> float:
+    """The alignment that a batch of `_REFERENCE` would have; 0 where all rows are the same."""
+    if not bool(torch.isfinite(x).all() and torch.isfinite(z).all()):
+        return math.nan
+    k, m = (rows / rows.abs().max().clamp_min(1e-300) for rows in (x, z))
+    k, m = k @ k.T, m @ m.T
+    size = _product(k, k) * _product(m, m)
+    return _product(k, m) / math.sqrt(size) if size > 0 else 0.0
+
+
+def _product(k: torch.Tensor, m: torch.Tensor) -> float:
+    """<HKH, HLH> as a batch of `_REFERENCE` samples would have it on average.
+
+    It has n terms on the diagonal and n (n - 1) off it. The means of both are estimated without
+    bias from the matrices at hand, so that a small batch gives no larger alignment than a large
+    one. Off the diagonal: Song et al. (2012), "Feature selection via dependence maximization",
+    eq. 5.
+    """
+    n = len(k)
+    diagonal = float((k.diagonal() * m.diagonal()).mean()) * (n / (n - 1)) ** 2
+    beside = float((_u_centred(k) * _u_centred(m)).sum()) / (n * (n - 3))
+    return _REFERENCE * (diagonal + (_REFERENCE - 1) * beside)
+
+
+def _u_centred(k: torch.Tensor) -> torch.Tensor:
+    """The matrix without its diagonal, centred so that products of two have no bias."""
+    n = len(k)
+    k = k.clone().fill_diagonal_(0.0)
+    rows = k.sum(0) / (n - 2)
+    k = k - rows[:, None] - rows[None, :] + k.sum() / ((n - 1) * (n - 2))
+    return k.fill_diagonal_(0.0)
+
+
+def _real_inputs(inputs: object, batch: int) -> list[torch.Tensor]:
+    real = (t for t in tensors_in(inputs) if t.is_floating_point() or t.is_complex())
+    return [t for t in real if _has_batch(t, batch) and t.numel() > batch]
+
+
+def _has_batch(tensor: torch.Tensor, batch: int) -> bool:
+    return tensor.dim() > 0 and tensor.shape[0] == batch
+
+
+def _read_by_head(trace: Trace, signal: SignalObserver) -> torch.Tensor | None:
+    """What the last layer with weights on the way to the first output reads."""
+    head = _last_layer(trace)
+    if head is None:
+        return None
+    found = (_source(trace, signal, value) for value in trace.ops[head].parents)
+    return next((t for t in found if t is not None), None)
+
+
+def _source(trace: Trace, signal: SignalObserver, value: ValueRef) -> torch.Tensor | None:
+    """What was noted of the value, behind changes of form."""
+    while True:
+        found, op = signal.tensor(value), trace.ops[value[0]]
+        if found is not None or not op.parents or not _keeps_numbers(op.name):
+            return found
+        value = op.parents[0]
+
+
+def _keeps_numbers(name: str) -> bool:
+    return base_name(name) in TRANSPARENT | SHAPE_ONLY
+
+
+def _last_layer(trace: Trace) -> int | None:
+    ahead = {number for number, _ in trace.outputs[:1]}
+    for number in range(max(ahead, default=-1), -1, -1):
+        if number not in ahead:
+            continue
+        op = trace.ops[number]
+        if op.params and op.parents and base_name(op.name) in MIXING:
+            return number
+        ahead.update(_operations(op.parents))
+    return None
+
+
+def _operations(values: Iterable[ValueRef]) -> set[int]:
+    return {number for number, _ in values}

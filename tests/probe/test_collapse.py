@@ -1,0 +1,126 @@
+"""Collapse of the gradient's directions and of the samples' geometry, against dense truths."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import plusone
+from plusone.probe.collapse import LEAST_SAMPLES, gradient_collapse
+from plusone.report.report import Report
+from probe.recorded import Function
+
+
+class Block(nn.Module):
+    """x + a tanh(W x)."""
+
+    def __init__(self, width: int, scale: float) -> None:
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.scale * torch.tanh(self.layer(x))
+
+
+def net(outputs: int, *, width: int = 12) -> nn.Sequential:
+    torch.manual_seed(0)
+    blocks = [Block(width, 0.5) for _ in range(4)]
+    return nn.Sequential(nn.Linear(20, width), *blocks, nn.Linear(width, outputs)).double()
+
+
+def scanned(model: nn.Module, x: Tensor) -> Report:
+    return plusone.scan(model, x, quick=True)
+
+
+def test_parallel_gradients_have_collapsed_and_orthogonal_ones_have_not() -> None:
+    one = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+    other = torch.tensor([[0.0, 3.0, 0.0], [0.0, 0.0, 1.0]])
+    assert float(gradient_collapse([one, -7 * one, 1e-30 * one])) == pytest.approx(1.0)
+    assert float(gradient_collapse([one, other])) == 0.0
+    assert float(gradient_collapse([one, 0 * one])) == 1.0
+    assert math.isnan(float(gradient_collapse([one, one / 0.0])))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_the_size_of_a_gradient_does_not_matter(size: float) -> None:
+    g = [torch.randn(5, 8, dtype=torch.float64) for _ in range(3)]
+    found = gradient_collapse([size * t for t in g])
+    assert float(found) == pytest.approx(float(gradient_collapse(g)), rel=1e-9)
+
+
+@pytest.mark.parametrize("outputs", [10, 40])
+def test_the_collapse_is_that_of_the_dense_jacobian(outputs: int) -> None:
+    model, x = net(outputs), torch.randn(400, 20, dtype=torch.float64)
+    found = scanned(model, x).end_to_end.gradient_collapse
+    tail = model[1:]
+    jacobians = [torch.func.jacrev(tail)(h) for h in model[0](x[:32]).detach()]
+    generator = torch.Generator().manual_seed(1)
+    cosines = []
+    for jacobian in jacobians:
+        u = torch.randn(2, 500, outputs, generator=generator, dtype=torch.float64)
+        a, b = (u @ jacobian.detach()).unbind(0)
+        cosines.append(torch.cosine_similarity(a, b, dim=1).square().mean())
+    exact = float(torch.stack(cosines).mean())
+    assert found.stderr is not None
+    assert abs(float(found) - exact) < 4 * found.stderr
+
+
+def test_one_output_is_asked_by_way_of_what_the_last_layer_reads() -> None:
+    x = torch.randn(64, 20, dtype=torch.float64)
+    wide, single = net(12), net(1)
+    single[1:-1].load_state_dict(wide[1:-1].state_dict())
+    single[0].load_state_dict(wide[0].state_dict())
+    found = float(scanned(single, x).end_to_end.gradient_collapse)
+    assert found < 0.3
+    constant = nn.Sequential(single, nn.Sigmoid())
+    assert float(scanned(constant, x).end_to_end.gradient_collapse) == pytest.approx(found, abs=0.1)
+
+
+def test_a_head_of_zeros_is_asked_from_the_last_block() -> None:
+    model, x = net(10), torch.randn(64, 20, dtype=torch.float64)
+    nn.init.zeros_(model[-1].weight)
+    assert 0.0 < float(scanned(model, x).end_to_end.gradient_collapse) < 0.3
+
+
+def _biased(x: Tensor, z: Tensor) -> float:
+    z = z / z.norm(dim=1, keepdim=True)
+    h = torch.eye(len(x), dtype=x.dtype) - 1 / len(x)
+    k, m = h @ x @ x.T @ h, h @ z @ z.T @ h
+    return float((k * m).sum() / (k.norm() * m.norm()))
+
+
+def test_the_alignment_is_that_of_the_matrices_and_does_not_grow_with_few_samples() -> None:
+    model = net(10)
+    torch.manual_seed(1)
+    x = torch.randn(4096, 20, dtype=torch.float64)
+    features = model[:-1](x).detach()
+    exact = sum(_biased(x[k : k + 64], features[k : k + 64]) for k in range(0, len(x), 64)) / (
+        len(x) / 64
+    )
+    for batch in (64, 32, LEAST_SAMPLES):
+        found = [
+            float(scanned(model, x[k : k + batch]).end_to_end.input_alignment)
+            for k in range(0, 24 * batch, batch)
+        ]
+        mean = sum(found) / len(found)
+        spread = torch.tensor(found).std().item() / math.sqrt(len(found))
+        assert abs(mean - exact) < 4 * spread + 0.02, batch
+
+
+def test_what_all_samples_share_is_no_geometry() -> None:
+    x = torch.randn(64, 20, dtype=torch.float64)
+    head, body = nn.Linear(20, 10).double(), nn.Linear(20, 20).double()
+    kept = Function(lambda x: head(x + torch.tanh(body(x))), head, body)
+    lost = Function(lambda x: head(torch.ones_like(x) + torch.tanh(body(0 * x))), head, body)
+    assert float(scanned(kept, x).end_to_end.input_alignment) > 0.8
+    assert float(scanned(lost, x).end_to_end.input_alignment) == 0.0
+
+
+def test_few_samples_are_not_compared() -> None:
+    whole = scanned(net(10), torch.randn(LEAST_SAMPLES - 1, 20, dtype=torch.float64)).end_to_end
+    assert not whole.gradient_collapse.is_measured
+    assert not whole.input_alignment.is_measured
