@@ -157,7 +157,7 @@ def stages(call: Call) -> dict[str, Callable[[], object]]:
             recording = record(model, args, kwargs, observe=observer)
         profile = Profile(trace=recording.trace, graph=graph, signal=observer, gradient=None)
         read_borders(profile)
-        gradient = gradient_of(subject, ScanConfig(), recording, graph)
+        gradient, _ = gradient_of(subject, ScanConfig(), recording, graph)
         return profile_evidence(replace(profile, gradient=gradient))
 
     def blocks(samples: int) -> Callable[[], object]:

@@ -1,0 +1,104 @@
+"""The calibrated verdict: how likely a net is to train, from four quantities with a meaning.
+
+P(trains) = 1 / (1 + exp(-(INTERCEPT + sum coefficient x quantity))), fitted on nets that were
+really trained: the 589 of the fit families of `benchmarks/trainability/table.csv`, with the
+quantities that `benchmarks/trainability/scanned.csv` holds for batches of 64. They hold for batches
+of 16 to 64. `judge.verdict` does not use them yet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from plusone.judge.run import trunk_of
+from plusone.records import Evidence, Value
+
+
+class Quantity(NamedTuple):
+    """One quantity of the verdict: its coefficient, its range and what it means."""
+
+    name: str
+    coefficient: float
+    low: float
+    high: float
+    meaning: str
+
+
+QUANTITIES = (
+    Quantity(
+        "collapse",
+        -7.88,
+        0.0,
+        1.0,
+        "mean cos^2 between the gradients that two random cotangents of the output send to the "
+        "first block's input, in one sample: near 1 / (directions that the Jacobian keeps apart)",
+    ),
+    Quantity(
+        "vanish",
+        -1.5,
+        0.0,
+        6.0,
+        "decades by which the gradient falls from the last block to the first",
+    ),
+    Quantity(
+        "geometry",
+        8.99,
+        math.log10(0.03),
+        0.0,
+        "log10 of the centred kernel alignment between the samples at the input and where the "
+        "last layer reads: 0 where their distances are kept",
+    ),
+    Quantity(
+        "spread",
+        -0.36,
+        0.0,
+        8.0,
+        "decades between the largest and the smallest norm of the gradient at a block",
+    ),
+)
+INTERCEPT = 8.58
+NAMES = tuple(q.name for q in QUANTITIES)
+
+
+def quantities(evidence: Evidence) -> dict[str, float] | None:
+    """The quantities by name, within their ranges; None where one was not measured.
+
+    What is not finite counts as the worst of its range.
+    """
+    whole = evidence.end_to_end
+    measured = (whole.gradient_collapse, whole.log10_gradient_ratio, whole.input_alignment)
+    if not all(value.is_measured for value in measured):
+        return None
+    norms = [block.gradient_norm for block in trunk_of(evidence)]
+    found = {
+        "collapse": _number(whole.gradient_collapse, worst=1.0),
+        "vanish": -_number(whole.log10_gradient_ratio, worst=-math.inf),
+        "geometry": _log10(_number(whole.input_alignment, worst=0.0)),
+        "spread": _range([value for value in norms if value.is_measured]),
+    }
+    return {q.name: min(max(found[q.name], q.low), q.high) for q in QUANTITIES}
+
+
+def probability(found: dict[str, float]) -> float:
+    """P(trains) for these quantities."""
+    total = INTERCEPT + sum(q.coefficient * found[q.name] for q in QUANTITIES)
+    return 1.0 / (1.0 + math.exp(-min(max(total, -500.0), 500.0)))
+
+
+def _number(value: Value, *, worst: float) -> float:
+    number = float(value)
+    return worst if math.isnan(number) else number
+
+
+def _range(norms: Iterable[Value]) -> float:
+    logs = [_log10(_number(value, worst=math.inf)) for value in norms]
+    if not logs:
+        return 0.0
+    width = max(logs) - min(logs)
+    return math.inf if math.isnan(width) else width
+
+
+def _log10(number: float) -> float:
+    return math.log10(number) if number > 0 else -math.inf
