@@ -3,9 +3,13 @@
 Each file holds one idea with its paper, equation, start and the property that a test holds.
 """
 
+from plusone.nn.init.initialize import initialize_
+from plusone.nn.init.report import InitReport, Touched
 from plusone.nn.join import Join
 from plusone.nn.norms import make_norm
 from plusone.nn.residual import Residual
+from plusone.nn.reversible import ReversibleBlock, ReversibleSequential
+from plusone.nn.scales.admin import AdminScale
 from plusone.nn.scales.constant import ConstantScale
 from plusone.nn.scales.deepnorm import DeepNorm, DeepNormCoefficients, deepnorm_coefficients
 from plusone.nn.scales.fixup import FixupScale, ScalarBias
@@ -23,6 +27,7 @@ from plusone.nn.skips.projection import ConvProjection, LinearProjection
 from plusone.nn.stochastic_depth import StochasticDepth, linear_schedule
 
 __all__ = [
+    "AdminScale",
     "Concatenation",
     "ConstantScale",
     "ConvProjection",
@@ -30,6 +35,7 @@ __all__ = [
     "DeepNormCoefficients",
     "FixupScale",
     "HighwayGate",
+    "InitReport",
     "InitialResidual",
     "Join",
     "LayerNormScaling",
@@ -39,12 +45,16 @@ __all__ = [
     "PoolPad",
     "ReZero",
     "Residual",
+    "ReversibleBlock",
+    "ReversibleSequential",
     "ScalarBias",
     "SkipInit",
     "StochasticDepth",
+    "Touched",
     "VariancePreserving",
     "deepnorm_coefficients",
     "dense_block",
+    "initialize_",
     "layer_scale_start",
     "linear_schedule",
     "make_norm",

@@ -1,0 +1,1 @@
+"""Initialisations that know the depth: one file a method, `initialize_` applies them."""
