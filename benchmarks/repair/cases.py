@@ -105,7 +105,7 @@ _HEALTHY = (
     ),
     Case(
         name="seq2seq with attention",
-        build=lambda: healthy_sequences.AttentionSeq2Seq(tasks.num_characters()),
+        build=lambda: healthy_sequences.AttentionSeq2Seq(_kinds() + 1),
         recipe=REVERSAL,
     ),
 )
@@ -204,7 +204,7 @@ _BROKEN = (
     ),
     Case(
         name="seq2seq without attention",
-        build=lambda: broken_sequences.Seq2Seq(tasks.num_characters()),
+        build=lambda: broken_sequences.Seq2Seq(_kinds() + 1),
         recipe=REVERSAL,
         twin="seq2seq with attention",
         fault="one state between encoder and decoder; nn.LSTM",

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 _CIFAR_TRAIN, _CIFAR_TEST = 400, 60
 NAME_LENGTH = 12
-NAME_PAD, NAME_START = 0, 1
+NAME_PAD = 0
 
 
 class Split(NamedTuple):
@@ -112,10 +112,11 @@ def nuclei() -> Split:
 
 
 class Graph(NamedTuple):
-    """Cora: features [2708, 1433], the sparse D^-1/2 (A + I) D^-1/2, classes, and two masks."""
+    """Cora: features [2708, 1433], the entries of D^-1/2 (A + I) D^-1/2, classes, and two masks."""
 
     features: Tensor
-    adjacency: Tensor
+    edges: Tensor
+    weights: Tensor
     classes: Tensor
     is_train: Tensor
     is_test: Tensor
@@ -144,9 +145,15 @@ def cora() -> Graph:
     joined /= np.sqrt(degree[:, None] * degree[None, :])
     is_train, is_test = torch.zeros(2, len(features), dtype=torch.bool)
     is_train[:140], is_test[order] = True, True
-    adjacency = torch.from_numpy(joined).to_sparse_coo().coalesce()
+    edges = np.stack(joined.nonzero())
+    weights = joined[edges[0], edges[1]]
     return Graph(
-        torch.from_numpy(features), adjacency, torch.from_numpy(classes), is_train, is_test
+        torch.from_numpy(features),
+        torch.from_numpy(edges),
+        torch.from_numpy(weights),
+        torch.from_numpy(classes),
+        is_train,
+        is_test,
     )
 
 

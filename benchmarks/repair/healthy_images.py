@@ -214,10 +214,10 @@ class GCN(nn.Module):
         self.gc1 = GraphConvolution(features, hidden)
         self.gc2 = GraphConvolution(hidden, classes)
 
-    def forward(self, x: Tensor, adj: Tensor) -> Tensor:
-        x = F.relu(self.gc1(x, adj))
+    def forward(self, x: Tensor, edges: Tensor, weights: Tensor) -> Tensor:
+        x = F.relu(self.gc1(x, edges, weights))
         x = F.dropout(x, 0.5, training=self.training)
-        return self.gc2(x, adj)
+        return self.gc2(x, edges, weights)
 
 
 def timm_resnet18() -> nn.Module:

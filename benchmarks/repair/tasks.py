@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 CONTEXT = 48
+_STRETCH = 24
 LANGUAGES = 7
 
 
@@ -126,12 +127,12 @@ def cora() -> Task:
     hidden = torch.where(graph.is_train, graph.classes, -100)
 
     def draw(generator: torch.Generator) -> Batch:
-        return Batch((graph.features, graph.adjacency), hidden)
+        return Batch((graph.features, graph.edges, graph.weights), hidden)
 
     def score(model: nn.Module) -> float:
         model.eval()
         with torch.no_grad():
-            found = model(graph.features, graph.adjacency).argmax(1)
+            found = model(graph.features, graph.edges, graph.weights).argmax(1)
         return float((found == graph.classes)[graph.is_test].float().mean())
 
     tested = graph.classes[graph.is_test]
@@ -180,14 +181,14 @@ def characters() -> Task:
 
 def _spelled(names: list[str], characters: str) -> Tensor:
     """Numbers of characters, [N, 12], with padding in front."""
-    rows = [[characters.index(c) + 2 for c in name] for name in names]
+    rows = [[characters.index(c) + 1 for c in name] for name in names]
     pads = [[data.NAME_PAD] * (data.NAME_LENGTH - len(row)) for row in rows]
     return torch.tensor([pad + row for pad, row in zip(pads, rows, strict=True)])
 
 
 def num_characters() -> int:
-    """The kinds of characters in surnames, with padding and start."""
-    return len(data.surnames()[1]) + 2
+    """The kinds of characters in surnames, with padding."""
+    return len(data.surnames()[1]) + 1
 
 
 @cache
@@ -220,29 +221,27 @@ def languages() -> Task:
 
 @cache
 def reversal() -> Task:
-    """A surname backwards: model(name [N, 12], start and all but the last [N, 12]) to logits."""
-    names, characters = data.surnames()
-    rows = _spelled([n for found in names.values() for n in found], characters)
-    rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
+    """Text backwards: model(text [N, 24], start and all but the last [N, 24]) to logits.
+
+    Text of Tiny Shakespeare; the number after the last of its characters is the start.
+    """
+    train, held, kinds = data.shakespeare()
 
     def task(part: Tensor) -> Batch:
         backwards = part.flip(1)
-        start = torch.full((len(part), 1), data.NAME_START)
-        targets = torch.where(backwards == data.NAME_PAD, -100, backwards)
-        return Batch((part, torch.cat((start, backwards[:, :-1]), 1)), targets)
+        start = torch.full((len(part), 1), kinds)
+        return Batch((part, torch.cat((start, backwards[:, :-1]), 1)), backwards)
 
-    test = task(rows[:400])
+    test = task(held[: 300 * _STRETCH].view(300, _STRETCH))
 
     def draw(generator: torch.Generator) -> Batch:
-        return task(rows[torch.randint(400, len(rows), (64,), generator=generator)])
-
-    is_letter = test.targets != -100
+        starts = torch.randint(len(train) - _STRETCH, (64,), generator=generator)
+        return task(train[starts[:, None] + torch.arange(_STRETCH)])
 
     def score(model: nn.Module) -> float:
-        found = _predictions(model, *test.inputs).argmax(2)
-        return float((found == test.targets)[is_letter].float().mean())
+        return float((_predictions(model, *test.inputs).argmax(2) == test.targets).float().mean())
 
-    letters = test.targets[is_letter]
+    most = int(train.bincount().argmax())
     return Task(
         name="reversal",
         draw=draw,
@@ -250,7 +249,7 @@ def reversal() -> Task:
         score=score,
         metric="accuracy",
         level=0.85,
-        trivial=float(letters.bincount().max() / len(letters)),
+        trivial=float((test.targets == most).float().mean()),
     )
 
 
