@@ -1,9 +1,11 @@
 """The table of cases: a model, its task, what it is trained with, and a broken one's healthy twin.
 
-Optimiser, rate and steps are one choice for each task, for broken models and twins alike. They were
-fixed before any broken model was trained: a first choice, after which the healthy models alone were
-trained once, with a seed of which nothing else is made, and those of images got the steps (700 for
-patches, 250 for CIFAR-10) that take them to the level that was set before.
+Optimiser, rate and steps are one choice for each task, for broken models and twins alike, and levels
+are those of `tasks`. After a first choice, the healthy models alone were trained with a seed of
+which nothing else is made, and image tasks got more steps, until the healthy models passed the
+levels. Two more changes came after broken models had been trained: 400 steps for CIFAR-10, where
+ResNet-20 missed the level with one seed, and longer text to reverse, as surnames are short enough
+for one state. No level was changed.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ MNIST = Recipe(task=tasks.mnist, steps=300)
 PATCHES = Recipe(task=tasks.mnist, steps=700, rate=2e-3)
 # Large nets that are known to train: scanned and repaired here, not trained.
 PUBLISHED = Recipe(task=tasks.cifar10, steps=0)
-CIFAR = Recipe(task=tasks.cifar10, steps=250, rate=2e-3)
+CIFAR = Recipe(task=tasks.cifar10, steps=400, rate=2e-3)
 NUCLEI = Recipe(task=tasks.nuclei, steps=200, rate=3e-3)
 CORA = Recipe(task=tasks.cora, steps=150, rate=1e-2, weight_decay=5e-4)
 CHARACTERS = Recipe(task=tasks.characters, steps=150, rate=2e-3)
