@@ -1,7 +1,9 @@
 """Admin's profile: omega of each block from the variances of the branches before it.
 
 See `plusone.nn.scales.admin`. One forward with omega = 1 gives Var[f_j] of all branches; it needs
-inputs. Each omega is then the root of the stream's variance and the sum of those before.
+inputs. Each omega then makes the skip's variance that of a pre-norm stream at the same place, the
+sum of the first input's and of the branches' before. The chain follows the order of calls, so an
+encoder and a decoder are initialised one by one, each on its own inputs.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from plusone.errors import InputError
-from plusone.nn.init.branches import Branch, Branches
+from plusone.nn.init.branches import Branch, Branches, refuse_shared
 from plusone.nn.init.report import Touched
 from plusone.nn.scales.admin import AdminScale
 
@@ -21,43 +23,46 @@ def admin(model: nn.Module, branches: Branches, inputs: object) -> list[Touched]
     """Measures the variances and sets every omega.
 
     Raises:
-        InputError: there are no inputs, or a block has no `AdminScale` before a post-norm.
+        InputError: there are no inputs, a block has no `AdminScale` of its own before a post-norm
+            or does not run once, or a variance is zero or not finite.
     """
     if inputs is None:
         raise InputError("admin measures the variance of each branch: give inputs=.")
-    scales = [_scale(branch) for branch in branches.found]
-    for scale in scales:
-        nn.init.ones_(scale.omega)
-    variances = _variances(model, scales, inputs)
-    touched = []
+    refuse_shared(branches, "admin")
+    blocks = {_scale(branch): branch for branch in branches.found}
+    if len(blocks) < len(branches.found):
+        raise InputError(
+            f"admin sets one omega a block, and {len(branches.found)} blocks share {len(blocks)} "
+            "AdminScale modules."
+        )
+    omegas = {}
     total = None
-    for branch, scale in sorted(
-        zip(branches.found, scales, strict=True), key=lambda pair: list(variances).index(pair[1])
-    ):
-        stream, of_branch = variances[scale]
-        total = stream if total is None else total
-        omega = math.sqrt(total)
-        nn.init.constant_(scale.omega, omega)
+    for scale, (of_skip, of_branch) in _variances(model, blocks, inputs).items():
+        total = of_skip if total is None else total
+        omegas[scale] = math.sqrt(total / of_skip)
         total += of_branch
-        name = f"{branch.name}.join.omega" if branch.name else "join.omega"
-        touched.append(Touched(name=name, action="ones", factor=omega))
-    return touched
+    for scale, omega in omegas.items():
+        nn.init.constant_(scale.omega, omega)
+    return [
+        Touched(name=blocks[scale].path("join.omega"), action="ones", factor=omega)
+        for scale, omega in omegas.items()
+    ]
 
 
 def _scale(branch: Branch) -> AdminScale:
     residual = branch.residual
     if residual is None or residual.post_norm is None or not isinstance(residual.join, AdminScale):
         raise InputError(
-            f"admin scales the skip in front of a post-norm, and {branch.name or 'the block'} is "
-            "no plusone.nn.Residual(placement='post', norm=..., scale=AdminScale(channels))."
+            f"admin scales the skip in front of a post-norm, and {branch.label} is no "
+            "plusone.nn.Residual(placement='post', norm=..., scale=AdminScale(channels))."
         )
     return residual.join
 
 
 def _variances(
-    model: nn.Module, scales: list[AdminScale], inputs: object
+    model: nn.Module, blocks: dict[AdminScale, Branch], inputs: object
 ) -> dict[AdminScale, tuple[float, float]]:
-    """Of skip and branch at each join, in the order of calls."""
+    """Of skip and branch at each join with omega = 1, in the order of calls."""
     from plusone.capture.sandbox import sandbox
     from plusone.target.subject import subject_of
 
@@ -68,19 +73,19 @@ def _variances(
         assert isinstance(module, AdminScale)
         found[module] = (float(args[0].double().var()), float(args[1].double().var()))
 
-    with sandbox(subject.model):
+    with sandbox(subject.model) as box, torch.no_grad():
+        box.save_all()
         subject.model.eval()
-        handles = [scale.register_forward_pre_hook(note) for scale in scales]
-        try:
-            with torch.no_grad():
-                subject.model(*subject.args, **subject.kwargs)
-        finally:
-            for handle in handles:
-                handle.remove()
-    missing = sum(scale not in found for scale in scales)
-    if missing:
-        raise InputError(
-            f"admin: {missing} of {len(scales)} blocks were not called on these inputs, so their "
-            "variance is not known."
-        )
+        for scale in blocks:
+            nn.init.ones_(scale.omega)
+            scale.register_forward_pre_hook(note)
+        subject.model(*subject.args, **subject.kwargs)
+    for scale, branch in blocks.items():
+        if scale not in found:
+            raise InputError(f"admin: {branch.label} does not run on these inputs.")
+        if not all(0 < variance < math.inf for variance in found[scale]):
+            raise InputError(
+                f"admin: at {branch.label} the variances of skip and branch are "
+                f"{found[scale][0]:.3g} and {found[scale][1]:.3g}; they must be finite and not 0."
+            )
     return found

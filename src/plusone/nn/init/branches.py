@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from plusone.errors import InputError
+from plusone.nn.init.closing import closing_layers
 from plusone.nn.init.layers import Layer, layer_of
+from plusone.nn.init.recorded import Recorded, recorded
 from plusone.nn.residual import Residual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """One residual branch: its layers in order and those that end it.
+    """One residual branch and its layers in order.
 
-    `last` holds more than one layer where a branch ends in a sum of two. `residual` is the wrapper,
-    where there is one.
+    `closing` are those whose parameters, at zero, make the branch zero, and `last` the last linear
+    maps: more than one where a branch ends in a sum of two, none where nothing tells. `residual` is
+    the wrapper, where there is one.
     """
 
     name: str
     layers: tuple[Layer, ...]
+    closing: tuple[Layer, ...]
     last: tuple[Layer, ...]
     residual: Residual | None = None
 
     @property
     def weights(self) -> tuple[Layer, ...]:
-        """The layers that are linear maps, attention's among them."""
+        """The layers that are no vectors: linear maps, attention's among them."""
         return tuple(layer for layer in self.layers if layer.kind != "vector")
+
+    @property
+    def label(self) -> str:
+        """Its name in a message."""
+        return self.name or "the block"
+
+    def path(self, attribute: str) -> str:
+        """The path of an attribute of the wrapper."""
+        return f"{self.name}.{attribute}" if self.name else attribute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branches:
     """All branches with weights of a model, how their layers were put in order, and the rest.
 
-    `others` are the layers outside of branches, as they are registered; `head` is the last of them
-    with a weight, if it is registered behind all branches.
+    `others` are the layers outside of branches, as they are registered; `heads` are the linear maps
+    behind all branches: with a recorded forward the last that runs, else all that are registered
+    there. `shared` are layers and wrappers that run more than once.
     """
 
     found: tuple[Branch, ...]
     order: str
     others: tuple[Layer, ...]
-    head: Layer | None
+    heads: tuple[Layer, ...]
+    shared: tuple[str, ...]
 
 
 def find_branches(model: nn.Module, inputs: object = None) -> Branches:
@@ -51,15 +66,17 @@ def find_branches(model: nn.Module, inputs: object = None) -> Branches:
     Raises:
         InputError: there are no branches with weights, or nothing tells where they are.
     """
-    residuals = [(n, m) for n, m in model.named_modules() if isinstance(m, Residual)]
-    if residuals:
-        calls = _order_of_calls(model, inputs) if inputs is not None else None
-        found = [_of_residual(n, m, calls) for n, m in residuals]
-        order = "registered" if calls is None else "called"
-    elif inputs is not None:
+    run = None if inputs is None else recorded(model, inputs)
+    end = -1
+    wrappers = [(n, m) for n, m in model.named_modules() if isinstance(m, Residual) and _adds(m)]
+    if wrappers:
+        found = [_of_residual(n, m, run) for n, m in wrappers]
+        order = "registered" if run is None else "called"
+    elif run is not None:
         from plusone.nn.init.traced import traced_branches
 
-        found, order = traced_branches(model, inputs), "traced"
+        found, end = traced_branches(run)
+        order = "traced"
     else:
         raise InputError(
             f"initialize_ found no plusone.nn.Residual in {type(model).__name__}; give inputs=, "
@@ -71,21 +88,37 @@ def find_branches(model: nn.Module, inputs: object = None) -> Branches:
             f"initialize_ found no residual branch with weights in {type(model).__name__}, so "
             "there is nothing to initialise by depth."
         )
-    others = _outside(model, found)
-    head = _head(model, weighted, others)
-    return Branches(found=weighted, order=order, others=others, head=head)
+    inside = {layer.module for branch in found for layer in branch.layers}
+    layers = (layer_of(n, m) for n, m in model.named_modules() if m not in inside)
+    others = tuple(layer for layer in layers if layer is not None)
+    behind = _registered_behind(model, weighted) if run is None else _run_behind(run, weighted, end)
+    heads = tuple(o for o in others if o.kind == "weight" and o.module in behind)
+    return Branches(
+        found=weighted, order=order, others=others, heads=heads, shared=_shared(model, found, run)
+    )
 
 
-def _of_residual(name: str, residual: Residual, calls: dict[nn.Module, int] | None) -> Branch:
+def _adds(residual: Residual) -> bool:
+    """A gate or a concatenation adds no branch."""
+    return residual.join is None or residual.join.takes_mask
+
+
+def _of_residual(name: str, residual: Residual, run: Recorded | None) -> Branch:
     layers = list(_own_layers(f"{name}.branch" if name else "branch", residual.branch))
     if residual.branch_norm is not None:
         path = f"{name}.branch_norm" if name else "branch_norm"
         layers.extend(_own_layers(path, residual.branch_norm))
-    if calls is not None:
-        layers = [layer for layer in layers if layer.module in calls]
-        layers.sort(key=lambda layer: calls[layer.module])
-    last = tuple(layers[-1:])
-    return Branch(name=name, layers=tuple(layers), last=last, residual=residual)
+    if run is not None:
+        layers = [layer for layer in layers if run.position(layer.module) >= 0]
+        layers.sort(key=lambda layer: run.position(layer.module))
+    weights = [layer for layer in layers if layer.kind != "vector"]
+    return Branch(
+        name=name,
+        layers=tuple(layers),
+        closing=closing_layers(layers),
+        last=tuple(layer for layer in weights[-1:] if layer.kind == "weight"),
+        residual=residual,
+    )
 
 
 def _own_layers(path: str, module: nn.Module) -> list[Layer]:
@@ -95,47 +128,58 @@ def _own_layers(path: str, module: nn.Module) -> list[Layer]:
     own = layer_of(path, module)
     found = [own] if own is not None else []
     for name, child in module.named_children():
-        found.extend(_own_layers(f"{path}.{name}", child))
+        if name != "parametrizations":  # the parts of a layer, and none themselves
+            found.extend(_own_layers(f"{path}.{name}", child))
     return found
 
 
-def _outside(model: nn.Module, branches: list[Branch]) -> tuple[Layer, ...]:
-    inside = {layer.module for branch in branches for layer in branch.layers}
-    layers = (layer_of(n, m) for n, m in model.named_modules() if m not in inside)
-    return tuple(layer for layer in layers if layer is not None)
-
-
-def _head(
-    model: nn.Module, branches: tuple[Branch, ...], others: tuple[Layer, ...]
-) -> Layer | None:
+def _registered_behind(model: nn.Module, branches: tuple[Branch, ...]) -> set[nn.Module]:
+    """All modules that are registered behind the last branch's layers, wrappers' apart."""
     place = {module: number for number, module in enumerate(model.modules())}
     end = max(place[layer.module] for branch in branches for layer in branch.weights)
-    behind = [o for o in others if o.kind == "weight" and place[o.module] > end]
-    return behind[-1] if behind else None
+    return {module for module, number in place.items() if number > end} - _wrapped(model)
 
 
-def _order_of_calls(model: nn.Module, inputs: object) -> dict[nn.Module, int]:
-    """The number of each module's last call in one forward, which leaves the model as it was."""
-    from plusone.capture.sandbox import sandbox
-    from plusone.target.subject import subject_of
+def _run_behind(run: Recorded, branches: tuple[Branch, ...], end: int) -> set[nn.Module]:
+    """The linear map that runs last, if it does so behind all branches; `end` is the last join."""
+    layers = (layer for branch in branches for layer in branch.layers)
+    end = max(end, *(run.position(layer.module) for layer in layers))
+    behind = [module for module, position in run.last_read.items() if position > end]
+    unwrapped = set(behind) - _wrapped(run.modules[""])
+    maps = [m for m in unwrapped if (layer := layer_of("", m)) and layer.kind == "weight"]
+    return {max(maps, key=run.position)} if maps else set()
 
-    subject = subject_of(model, inputs)
-    calls: dict[nn.Module, int] = {}
 
-    def note(module: nn.Module, args: object) -> None:
-        calls[module] = len(calls_seen)
-        calls_seen.append(module)
-        if isinstance(module, nn.MultiheadAttention):  # its output layer is read, never called
-            calls[module.out_proj] = len(calls_seen)
-            calls_seen.append(module.out_proj)
+def _wrapped(model: nn.Module) -> set[nn.Module]:
+    """What stands in a `Residual`: its projection is no head, though it runs last."""
+    return {m for r in model.modules() if isinstance(r, Residual) for m in r.modules()}
 
-    calls_seen: list[nn.Module] = []
-    with sandbox(subject.model):
-        handles = [m.register_forward_pre_hook(note) for m in subject.model.modules()]
-        try:
-            with torch.no_grad():
-                subject.model(*subject.args, **subject.kwargs)
-        finally:
-            for handle in handles:
-                handle.remove()
-    return calls
+
+def _shared(model: nn.Module, branches: list[Branch], run: Recorded | None) -> tuple[str, ...]:
+    parts = [(layer.name, layer.module) for branch in branches for layer in branch.layers]
+    parts += [(b.label, b.residual) for b in branches if b.residual is not None]
+    count = Counter(module for _, module in parts)
+    if run is not None:
+        again = run.called_again
+    else:
+        places = Counter(module for _, module in model.named_modules(remove_duplicate=False))
+        again = frozenset(module for module, times in places.items() if times > 1)
+    return tuple(dict.fromkeys(n for n, m in parts if m in again or count[m] > 1))
+
+
+def refuse_shared(branches: Branches, method: str) -> None:
+    """InputError if a branch's layer runs more than once: factors of depth are for separate ones.
+
+    Steps of shared weights add up over their uses, and their outputs are correlated.
+    """
+    if branches.shared:
+        names = ", ".join(branches.shared[:3]) + (", ..." if len(branches.shared) > 3 else "")
+        hint = (
+            ""
+            if branches.order != "registered"
+            else " If they only have two names, give inputs=, and calls are counted instead."
+        )
+        raise InputError(
+            f"{method} is derived for branches with weights of their own, and these run more than "
+            f"once: {names}.{hint}"
+        )

@@ -3,6 +3,8 @@
 Wang et al. 2022 (arXiv 2203.00555, figure 2): values, outputs and feed-forward layers are Xavier's
 draw with gain beta, queries and keys with gain 1; the skips are multiplied by alpha. Biases stay.
 `nn.MultiheadAttention` is known; of other attention, `unscaled` names the queries and keys.
+Parameters that are no layer's weight (a table of positions) stay too, if `unscaled` names their
+module.
 
 Test: which tensors have which standard deviation; the update is flat in depth.
 """
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from plusone.errors import InputError
-from plusone.nn.init.branches import Branch, Branches
+from plusone.nn.init.branches import Branch, Branches, refuse_shared
 from plusone.nn.init.draws import xavier_normal
 from plusone.nn.init.layers import Layer, require_known
 from plusone.nn.init.report import Touched
@@ -31,11 +33,12 @@ def deepnorm(
     """Sets alpha and draws all weights of the branches; without coefficients, those of the stack.
 
     Raises:
-        InputError: a block is no post-norm `Residual` or has another scale, or a pattern of
-            `unscaled` matches nothing.
+        InputError: a block is no post-norm `Residual` or has another scale, a layer is of an
+            unknown kind or runs twice, or a pattern of `unscaled` matches nothing.
     """
+    refuse_shared(branches, "deepnorm")
     for branch in branches.found:
-        _check(branch)
+        _check(branch, unscaled)
     weights = [layer for branch in branches.found for layer in branch.weights]
     for pattern in unscaled:
         if not any(fnmatchcase(layer.name, pattern) for layer in weights):
@@ -48,33 +51,35 @@ def deepnorm(
     for branch in branches.found:
         assert branch.residual is not None
         branch.residual.join = DeepNorm(chosen.alpha)
-        touched.append(
-            Touched(name=f"{branch.name}.join.alpha", action="skip", factor=chosen.alpha)
-        )
+        touched.append(Touched(name=branch.path("join.alpha"), action="skip", factor=chosen.alpha))
     for layer in weights:
         if layer.kind == "attention":
             touched.extend(_attention(layer, chosen.beta, generator))
-        else:
-            is_unscaled = any(fnmatchcase(layer.name, pattern) for pattern in unscaled)
-            gain = 1.0 if is_unscaled else chosen.beta
+        elif layer.kind == "weight":
+            gain = 1.0 if _matches(layer, unscaled) else chosen.beta
             touched.append(xavier_normal(f"{layer.name}.weight", layer.weight, gain, generator))
     return touched
 
 
-def _check(branch: Branch) -> None:
+def _matches(layer: Layer, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(layer.name, pattern) for pattern in patterns)
+
+
+def _check(branch: Branch, unscaled: tuple[str, ...]) -> None:
     residual = branch.residual
     if residual is None or residual.post_norm is None:
         raise InputError(
-            f"deepnorm multiplies the skip in front of a post-norm, and {branch.name or 'a block'} "
+            f"deepnorm multiplies the skip in front of a post-norm, and {branch.label} "
             "is no plusone.nn.Residual(placement='post', norm=...)."
         )
     if not isinstance(residual.join, (DeepNorm, type(None))):
         raise InputError(
-            f"deepnorm sets the scale of {branch.name or 'the block'}, which has "
+            f"deepnorm sets the scale of {branch.label}, which has "
             f"{type(residual.join).__name__}; build it with scale=None."
         )
     for layer in branch.weights:
-        if layer.kind == "weight":
+        is_left = layer.kind == "other" and _matches(layer, unscaled)
+        if layer.kind != "attention" and not is_left:
             require_known(layer, "deepnorm")
 
 

@@ -13,12 +13,17 @@ from plusone.nn.init.report import Touched
 
 def zeroed(layer: Layer) -> list[Touched]:
     """A layer that gives zero: weight and bias, or every parameter of a norm."""
-    return [_zero(f"{layer.name}.{n}", p) for n, p in layer.module.named_parameters(recurse=False)]
+    parameters = dict(layer.module.named_parameters(recurse=False))
+    return [_zero(_join(layer.name, name), parameters[name]) for name in layer.own]
 
 
 def zeroed_bias(layer: Layer) -> list[Touched]:
     """The layer's bias at zero, if it has one."""
     return [] if layer.bias is None else [_zero(f"{layer.name}.bias", layer.bias)]
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _zero(name: str, parameter: Tensor) -> Touched:
@@ -43,5 +48,12 @@ def xavier_normal(
 
 def normal(layer: Layer, std: float, factor: float, generator: torch.Generator | None) -> Touched:
     """Standard deviation factor * std, whatever the fan."""
-    nn.init.normal_(layer.weight, std=factor * std, generator=generator)
-    return Touched(name=f"{layer.name}.weight", action=f"normal, std {std:g}", factor=factor)
+    return normal_of(f"{layer.name}.weight", layer.weight, std, factor, generator)
+
+
+def normal_of(
+    name: str, weight: Tensor, std: float, factor: float, generator: torch.Generator | None
+) -> Touched:
+    """The same for any tensor."""
+    nn.init.normal_(weight, std=factor * std, generator=generator)
+    return Touched(name=name, action=f"normal, std {std:g}", factor=factor)

@@ -22,12 +22,12 @@ def gates(branches: Branches, method: str) -> list[Touched]:
     for branch in branches.found:
         if branch.residual is None:
             raise InputError(
-                f"{method} needs blocks whose sum can be scaled, and {branch.name} is no "
+                f"{method} needs blocks whose sum can be scaled, and {branch.label} is no "
                 "plusone.nn.Residual; method='zero_last' gives the same start to any model."
             )
         if not isinstance(branch.residual.join, (ReZero, type(None))):
             raise InputError(
-                f"{method} sets the scale of {branch.name or 'the block'}, which has "
+                f"{method} sets the scale of {branch.label}, which has "
                 f"{type(branch.residual.join).__name__}; build it with scale=None."
             )
     touched = []
@@ -37,9 +37,9 @@ def gates(branches: Branches, method: str) -> list[Touched]:
         gate = residual.join
         if not isinstance(gate, ReZero):
             gate = SkipInit() if method == "skipinit" else ReZero()
-            weight = branch.weights[0].module.parameters(recurse=False)
-            residual.join = gate.to(next(weight))
+            residual.join = gate.to(next(residual.branch.parameters()))
         nn.init.zeros_(gate.alpha)
-        name = f"{branch.name}.join.alpha" if branch.name else "join.alpha"
-        touched.append(Touched(name=name, action="zero", factor=0.0))
+        if isinstance(gate, SkipInit):
+            gate.start = 0.0
+        touched.append(Touched(name=branch.path("join.alpha"), action="zero", factor=0.0))
     return touched

@@ -18,6 +18,7 @@ from plusone.nn.init.gpt2 import gpt2
 from plusone.nn.init.report import InitReport, Touched
 from plusone.nn.init.zero_last import zero_last
 from plusone.nn.scales.deepnorm import DeepNormCoefficients
+from plusone.target.models import as_model
 
 Method = Literal["fixup", "deepnorm", "zero_last", "rezero", "skipinit", "gpt2", "admin"]
 
@@ -39,18 +40,24 @@ def initialize_(
     branches are found from a recorded forward. `coefficients` and `unscaled` are for "deepnorm":
     those of an encoder beside a decoder, and patterns of the queries' and keys' layers.
 
+    Cost: the draws; with `inputs` one recorded forward, and one more for "admin".
+
     Raises:
         InputError: no branch with weights was found, or the method does not fit the model; nothing
             is touched then.
+        TargetError: `model` is no module, or has uninitialised parts.
+        CaptureError: the forward on `inputs` raised.
     """
     if method not in get_args(Method):
         raise InputError(f"method is {method!r}; it must be one of {', '.join(get_args(Method))}.")
-    if method != "deepnorm" and (coefficients is not None or tuple(unscaled)):
+    patterns = (unscaled,) if isinstance(unscaled, str) else tuple(unscaled)
+    if method != "deepnorm" and (coefficients is not None or patterns):
         raise InputError(f"coefficients and unscaled are deepnorm's; {method} has no use for them.")
+    model = as_model(model)
     branches = find_branches(model, inputs)
     with torch.no_grad():
         if method == "deepnorm":
-            touched = deepnorm(branches, coefficients, tuple(unscaled), generator)
+            touched = deepnorm(branches, coefficients, patterns, generator)
         elif method == "admin":
             touched = admin(model, branches, inputs)
         else:

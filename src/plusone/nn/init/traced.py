@@ -1,77 +1,84 @@
 """Branches of any model, found from one recorded forward: no names, no wrapper.
 
-A branch is what lies between a join and the place where its skip leaves. Its last layers are those
-that reach the join without another layer between.
+A branch is what lies between a join that adds and the place where its skip leaves.
 """
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Callable, Iterable, Sequence
 
-from plusone.capture.eager import record
-from plusone.capture.sandbox import sandbox
-from plusone.capture.trace import Trace, ValueRef
+from plusone.capture.trace import Op, Trace
 from plusone.graph.skipgraph import Block, find_skips
 from plusone.nn.init.branches import Branch
+from plusone.nn.init.closing import closing_parameters, multiplies, weighs
 from plusone.nn.init.layers import Layer, layer_of
-from plusone.target.subject import subject_of
+from plusone.nn.init.recorded import Recorded
 
 
-def traced_branches(model: nn.Module, inputs: object) -> list[Branch]:
-    """The branches of all residual blocks, in the order in which they run."""
-    subject = subject_of(model, inputs)
-    with sandbox(subject.model) as box:
-        trace = record(subject.model, subject.args, subject.kwargs, box=box).trace
-    graph = find_skips(trace)
-    modules = dict(subject.model.named_modules())
-    return [
-        _branch(trace, modules, block)
-        for block in graph.blocks
-        if block.kind == "residual" and not block.is_composite
+def traced_branches(run: Recorded) -> tuple[list[Branch], int]:
+    """The branches of all residual blocks that add, in the order in which they run, and the last
+    join."""
+    blocks = [
+        block
+        for block in find_skips(run.trace).blocks
+        if block.kind == "residual"
+        and block.skip in ("identity", "projection", "scaled")
+        and not block.is_composite
     ]
+    end = max((block.output[0] for block in blocks), default=-1)
+    return [_branch(run, block) for block in blocks], end
 
 
-def _branch(trace: Trace, modules: dict[str, nn.Module], block: Block) -> Branch:
+def _branch(run: Recorded, block: Block) -> Branch:
+    trace = run.trace
     ends = {block.entry[0]} | ({block.skip_value[0]} if block.skip_value else set())
-    inside = _reached(trace, block.branches, ends, through_layers=True)
-    layers: dict[str, Layer] = {}
-    for op in inside:
-        layers.update(_layers(trace, modules, op))
-    last: dict[str, Layer] = {}
-    for op in _reached(trace, block.branches, ends, through_layers=False):
-        last.update(_layers(trace, modules, op))
-    return Branch(name=block.name, layers=tuple(layers.values()), last=tuple(last.values()))
+    values = [ref[0] for ref in block.branches]
+    inside = _reached(trace, values, ends)
+    # A sum of several parts is one join, and its biases are read there.
+    sums = _reached(trace, [block.output[0]], {*ends, *values})
+    biases = [p for number in sums for p in trace.ops[number].params]
+    read = [p for number in inside for p in trace.ops[number].params]
+
+    def closed_by(closes: Callable[[Op], bool]) -> tuple[Layer, ...]:
+        found = closing_parameters(trace, inside, values, closes)
+        return () if found is None else _layers(run, [*sorted(found), *biases])
+
+    return Branch(
+        name=block.name,
+        layers=_layers(run, [*read, *biases]),
+        closing=closed_by(multiplies),
+        last=closed_by(weighs),
+    )
 
 
-def _reached(
-    trace: Trace, starts: tuple[ValueRef, ...], ends: set[int], *, through_layers: bool
-) -> list[int]:
-    """Operations from which `starts` are reached before `ends`, in order of execution.
-
-    Without `through_layers` the search goes up to the first operation with parameters on each way
-    and, at a product of two values, into the first: with both factors zero neither would learn.
-    """
+def _reached(trace: Trace, starts: Sequence[int], ends: set[int]) -> list[int]:
+    """Operations from which `starts` are reached before `ends`, in order of execution."""
     seen: set[int] = set()
-    waiting = [ref[0] for ref in starts]
+    waiting = list(starts)
     while waiting:
-        op = waiting.pop()
-        if op in seen or op in ends:
-            continue
-        seen.add(op)
-        if trace.ops[op].params and not through_layers:
-            continue
-        parents = trace.ops[op].parents
-        if not through_layers and trace.ops[op].name in ("mul", "mul_"):
-            parents = parents[:1]
-        waiting.extend(ref[0] for ref in parents)
+        number = waiting.pop()
+        if number not in seen and number not in ends:
+            seen.add(number)
+            waiting.extend(ref[0] for ref in trace.ops[number].parents)
     return sorted(seen)
 
 
-def _layers(trace: Trace, modules: dict[str, nn.Module], op: int) -> dict[str, Layer]:
-    found = {}
-    for position in trace.ops[op].params:
-        owner = trace.parameters[position].rpartition(".")[0]
-        layer = layer_of(owner, modules[owner])
+def _layers(run: Recorded, positions: Iterable[int]) -> tuple[Layer, ...]:
+    """The layers that own these parameters, each with those of them that are its own."""
+    own: dict[str, list[str]] = {}
+    for position in dict.fromkeys(positions):
+        owner, _, name = run.trace.parameters[position].rpartition(".")
+        own.setdefault(owner, []).append(name)
+    found = []
+    for owner, names in own.items():
+        layer = layer_of(owner, run.modules[owner])
         if layer is not None:
-            found[owner] = layer
-    return found
+            kind = "vector" if layer.kind == "other" and _is_flat(layer, names) else layer.kind
+            found.append(Layer(name=owner, module=layer.module, kind=kind, own=tuple(names)))
+    return tuple(found)
+
+
+def _is_flat(layer: Layer, names: list[str]) -> bool:
+    """Whether those are vectors and numbers, such as a gain that a block holds itself."""
+    own = dict(layer.module.named_parameters(recurse=False))
+    return all(own[name].dim() <= 1 for name in names)
