@@ -210,6 +210,7 @@ def changes(depths: tuple[int, ...], num_layers: int, *, is_scaled: bool) -> lis
     return [list(step) for step in zip(*found, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_layers", [2, 3])
 def test_one_step_changes_the_output_by_the_same_at_any_depth(num_layers: int) -> None:
     depths = (1, 8, 64, 256)

@@ -24,7 +24,7 @@ def admin(model: nn.Module, branches: Branches, inputs: object) -> list[Touched]
 
     Raises:
         InputError: there are no inputs, a block has no `AdminScale` of its own before a post-norm
-            or does not run once, or a variance is zero or not finite.
+            or runs twice, or a variance is zero or not finite.
     """
     if inputs is None:
         raise InputError("admin measures the variance of each branch: give inputs=.")
@@ -81,8 +81,6 @@ def _variances(
             scale.register_forward_pre_hook(note)
         subject.model(*subject.args, **subject.kwargs)
     for scale, branch in blocks.items():
-        if scale not in found:
-            raise InputError(f"admin: {branch.label} does not run on these inputs.")
         if not all(0 < variance < math.inf for variance in found[scale]):
             raise InputError(
                 f"admin: at {branch.label} the variances of skip and branch are "

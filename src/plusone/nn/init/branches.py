@@ -109,7 +109,12 @@ def _of_residual(name: str, residual: Residual, run: Recorded | None) -> Branch:
         path = f"{name}.branch_norm" if name else "branch_norm"
         layers.extend(_own_layers(path, residual.branch_norm))
     if run is not None:
-        layers = [layer for layer in layers if run.position(layer.module) >= 0]
+        idle = [layer.name for layer in layers if run.position(layer.module) < 0]
+        if idle:
+            raise InputError(
+                f"initialize_: {', '.join(idle[:3])}{', ...' if idle[3:] else ''} did not run on "
+                "these inputs, so its place in the branch is not known; give other inputs, or none."
+            )
         layers.sort(key=lambda layer: run.position(layer.module))
     weights = [layer for layer in layers if layer.kind != "vector"]
     return Branch(

@@ -1,8 +1,9 @@
 """Admin: y = N(omega x + f(x)), omega a learned number a channel whose start is measured.
 
-Liu et al. 2020 (arXiv 2004.08249, section 4.2). With omega_i^2 = sum over j < i of Var[f_j], the
-stream's own variance being the sum's first term, block i weighs its branch against the skip as
-pre-norm would at initialisation: one step's change of the output grows as log L, not as L.
+Liu et al. 2020 (arXiv 2004.08249, section 4.2): omega_i^2 = sum over j < i of Var[f_j], for skips
+of variance 1. The variance of the first input is the sum's first term here, and the sum is divided
+by that of block i's skip; so block i weighs its branch against the skip as pre-norm would at
+initialisation, and one step's change of the output grows as log L, not as L.
 `initialize_(model, method="admin", inputs=...)` measures the variances.
 
 Test: the sum; one step's change grows far more slowly in depth than post-norm's.
