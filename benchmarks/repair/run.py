@@ -8,7 +8,8 @@ again, so that a run can be cut off at any time; two processes halve the time:
 
     for k in 0 1; do OMP_NUM_THREADS=1 python -m benchmarks.repair.run --worker $k --of 2 & done
 
-`--before` needs no `plusone.fix`. Trainings run with denormal numbers flushed to zero.
+`--before` needs no `plusone.fix`; `--rescan` makes the verdicts of these rows anew, after a change
+of the scan, and trains nothing. Trainings run with denormal numbers flushed to zero.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import plusone
 ROWS = Path(__file__).parent / "rows.jsonl"
 SEEDS = (0, 1, 2)
 ARMS = ("before", "after")
+_PLAN = 4000  # characters that are kept
 
 Row = dict[str, object]
 
@@ -54,7 +56,7 @@ def after(case: Case, seed: int) -> Row:
     start = time.perf_counter()
     fix = plusone.fix(model, batch.inputs, targets=batch.targets, loss_fn=case.recipe.task().loss)
     edits = [str(edit) for edit in fix.plan.edits]
-    row: Row = {"num_edits": len(edits), "edits": edits, "plan": str(fix.plan)}
+    row: Row = {"num_edits": len(edits), "edits": edits, "plan": str(fix.plan)[:_PLAN]}
     if edits:
         repaired = fix.apply()
         row["seconds_fix"] = round(time.perf_counter() - start, 1)
@@ -91,6 +93,17 @@ def trained(model: nn.Module, case: Case, seed: int) -> Row:
     }
 
 
+def rescan(path: Path) -> None:
+    """Replace the verdicts of the rows of models as they were built."""
+    rows = rows_in(path)
+    for row in rows:
+        case = CASES[str(row["case"])]
+        if row["arm"] == "before" and "error" not in row:
+            seed = int(str(row["seed"]))
+            row |= scanned(built(case, seed), case, seed)
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
 def rows_in(path: Path) -> list[Row]:
     """The rows that have been made."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -109,15 +122,19 @@ def main() -> None:
     """Make the rows that are missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", action="store_true", help="without plusone.fix")
+    parser.add_argument("--rescan", action="store_true", help="the verdicts of the rows there are")
     parser.add_argument("--case", action="append", help="only this one; may be repeated")
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--of", type=int, default=1)
     parser.add_argument("--rows", type=Path, default=ROWS)
     parser.add_argument("--pause", type=Path, help="wait while this file exists")
     options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.rescan:
+        rescan(options.rows)
+        return
     if not options.before and not hasattr(plusone, "fix"):
         raise SystemExit("this plusone has no fix: --before makes the rows without it")
-    torch.set_num_threads(1)
     arms = ARMS[:1] if options.before else ARMS
     wanted = [
         (case, seed, arm)
