@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from plusone.nn import (
+    AdminScale,
     Concatenation,
     ConstantScale,
     ConvProjection,
@@ -115,6 +116,12 @@ class TestLayerScaleOfImages(Images):
 class TestDeepNorm(Tokens):
     def build(self) -> nn.Module:
         scale = DeepNorm(2.0)
+        return Residual(branch(), scale=scale, norm=nn.LayerNorm(16), placement="post", drop=0.2)
+
+
+class TestAdmin(Tokens):
+    def build(self) -> nn.Module:
+        scale = AdminScale(16)
         return Residual(branch(), scale=scale, norm=nn.LayerNorm(16), placement="post", drop=0.2)
 
 

@@ -85,6 +85,38 @@ def test_every_parameter_matters_ignores_what_it_is_told() -> None:
         assert_every_parameter_matters(block, torch.randn(4, 6), ignore=["*"])
 
 
+def test_every_parameter_matters_is_not_misled_by_a_gate_that_a_step_leads_to_zero() -> None:
+    """A first step of 0.01 takes this gate from 0.01 to zero, or from -0.01."""
+    x = torch.randn(4, 6)
+    for start in (0.01, -0.01):
+        assert_every_parameter_matters(Gated(start=start), x)
+
+
+class Packed(nn.Module):
+    """Two gains in one parameter, the second of which is dropped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gains = nn.Parameter(torch.ones(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, _ = self.gains.unbind()
+        return x + first * x.tanh()
+
+
+def test_every_parameter_matters_looks_into_packed_parameters_if_told() -> None:
+    x = torch.randn(4, 6)
+    assert_every_parameter_matters(Packed(), x)
+    with pytest.raises(AssertionError, match=r"no gradient after 1 step.s. at gains\[1\]"):
+        assert_every_parameter_matters(Packed(), x, packed=["gain*"])
+
+
+def test_identity_at_init_takes_an_expected_tensor_with_a_gradient() -> None:
+    x = torch.randn(4, 6)
+    norm = nn.LayerNorm(6)
+    assert_identity_at_init(norm, x, expected=norm(x))
+
+
 class Dropped(nn.Module):
     """x + b / q x, where b is 1 with probability 0.7; right for q = 0.7."""
 

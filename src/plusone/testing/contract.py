@@ -37,8 +37,10 @@ class ResidualContract:
 
     is_identity_at_init = False
     identity_atol = 0.0
-    # Names or patterns of parameters that cannot matter, and steps until all zeros are left.
+    # Names or patterns of parameters that cannot matter, and of those that hold several in one
+    # tensor; steps until all zeros are left.
     ignored_parameters: Iterable[str] = ()
+    packed_parameters: Iterable[str] = ()
     num_opening_steps = 1
     # Relative to the output's root mean square: rounding to 8 bits, over a few layers.
     bfloat16_tolerance = 0.03
@@ -112,6 +114,7 @@ class ResidualContract:
             *inputs,
             num_steps=self.num_opening_steps,
             ignore=self.ignored_parameters,
+            packed=self.packed_parameters,
         )
 
     def test_it_trains(self) -> None:

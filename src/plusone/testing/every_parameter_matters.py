@@ -20,6 +20,7 @@ def assert_every_parameter_matters(
     num_steps: int = 1,
     rate: float = 0.01,
     ignore: Iterable[str] = (),
+    packed: Iterable[str] = (),
     seed: int = 0,
 ) -> None:
     """Raise AssertionError, naming the parameters, unless each has a gradient and an effect.
@@ -28,29 +29,41 @@ def assert_every_parameter_matters(
     open: each parameter that has a gradient moves by `rate` (root mean square) against it. Nets
     with several zeros in a row (Fixup with a zero classifier) need a step for each. Then every
     parameter must receive a gradient that is not zero, and the output must change when random
-    numbers of its own size are added to it. `ignore` holds names or patterns (`*.bias`) of those
-    that cannot matter: a bias before a batch norm, the bias of attention's keys.
+    numbers of its own size (`rate` at least) are added to it.
+
+    `ignore` holds names or patterns (`*.bias`) of those that cannot matter: a bias before a batch
+    norm, the bias of attention's keys. `packed` holds those of parameters that are several in one
+    tensor: each entry along their first axis must then have a gradient, as one part may be dropped
+    while another is used.
     """
-    patterns = tuple(ignore)
+    patterns, of_packed = tuple(ignore), tuple(packed)
     copied, arguments = double_copy(module), doubled(inputs)
     watched = {
         name: parameter
         for name, parameter in copied.named_parameters()
-        if not any(fnmatchcase(name, pattern) for pattern in patterns)
+        if not _matches(name, patterns)
     }
     assert watched, f"{type(module).__name__} has no parameters to watch."
     for step in range(num_steps):
         _move(copied, _gradients(copied, arguments, seed + step), rate)
     gradients = _gradients(copied, arguments, seed + num_steps)
     without = [n for n in watched if n not in gradients or rms(gradients[n]) <= FLOOR]
+    for name in watched:
+        if _matches(name, of_packed) and name in gradients:
+            parts = enumerate(gradients[name].unbind())
+            without.extend(f"{name}[{part}]" for part, g in parts if rms(g) <= FLOOR)
     assert not without, (
         f"{type(module).__name__}: no gradient after {num_steps} step(s) at {_listed(without)}. "
         "Such a parameter is computed and dropped, detached, or multiplied by a zero."
     )
-    idle = [n for n, p in watched.items() if _effect(copied, arguments, p, seed) <= FLOOR]
+    idle = [n for n, p in watched.items() if _effect(copied, arguments, p, rate, seed) <= FLOOR]
     assert not idle, (
         f"{type(module).__name__}: the output stays the same whatever stands at {_listed(idle)}."
     )
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _gradients(module: nn.Module, inputs: tuple[object, ...], seed: int) -> dict[str, Tensor]:
@@ -72,13 +85,15 @@ def _move(module: nn.Module, gradients: dict[str, Tensor], rate: float) -> None:
                 parameter.sub_(gradient, alpha=rate / rms(gradient))
 
 
-def _effect(module: nn.Module, inputs: tuple[object, ...], parameter: Tensor, seed: int) -> float:
+def _effect(
+    module: nn.Module, inputs: tuple[object, ...], parameter: Tensor, rate: float, seed: int
+) -> float:
     """The output's relative change when noise is added to one parameter."""
     with torch.no_grad():
         with seeded(seed):
             before = output_of(module, inputs)
         kept = parameter.clone()
-        size = rms(kept) or 1.0
+        size = max(rms(kept), rate)  # a step may have led just to zero
         parameter.add_(size * cotangent_for(kept, seed + 1))
         with seeded(seed):
             after = output_of(module, inputs)

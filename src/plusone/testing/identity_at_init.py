@@ -19,7 +19,8 @@ def assert_identity_at_init(
     """
     target = inputs[0] if expected is None else expected
     assert isinstance(target, Tensor), "The first input is no tensor: say what is `expected`."
-    flat = target.detach().reshape(-1)
+    target = target.detach()
+    flat = target.reshape(-1)
     assert bool((flat != flat[:1]).any()), (
         "The input is constant, and any block may return it: give one that varies."
     )

@@ -25,6 +25,7 @@ class TestStaticHyperConnection(Streams):
 
 class Manifold(Streams):
     mixing = "sinkhorn"
+    packed_parameters = ("bias", "projection", "scale")
 
     def build(self):
         branch = branches(1, eps=1e-5)[0]
