@@ -35,12 +35,16 @@ def test_resnets_have_the_papers_parameters_and_layers(num_blocks: int, millions
     assert len(layers) == 6 * num_blocks + 2
 
 
-def test_preactivation_bottlenecks_have_the_papers_parameters() -> None:
+@pytest.mark.parametrize(("num_blocks", "millions"), [(18, "1.7"), (111, "10.3")])
+def test_preactivation_bottlenecks_have_the_papers_parameters(
+    num_blocks: int, millions: str
+) -> None:
+    """ResNet-164 and ResNet-1001, for which the paper prints 1.7 and 10.2 million."""
     with torch.device("meta"):
-        model = PreActResNet(num_blocks=18, bottleneck=True, shortcut="projection")
-    assert f"{num_parameters(model) / 1e6:.1f}" == "1.7"
+        model = PreActResNet(num_blocks=num_blocks, bottleneck=True, shortcut="projection")
+    assert f"{num_parameters(model) / 1e6:.1f}" == millions
     weighted = [m for m in model.blocks.modules() if isinstance(m, nn.Conv2d)]
-    assert len(weighted) == 9 * 18 + 3  # and a projection where each stage begins
+    assert len(weighted) == 9 * num_blocks + 3  # and a projection where each stage begins
 
 
 @pytest.mark.parametrize(

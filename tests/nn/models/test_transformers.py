@@ -54,6 +54,14 @@ def test_a_scan_finds_each_source_of_attention_residuals_as_a_gated_skip() -> No
     assert found["gated"] == sum(count + 1 for count in range(1, 5))
 
 
+@pytest.mark.xfail(strict=True, reason="the skip of a stream goes through a matrix of weights")
+@pytest.mark.parametrize("method", ["hyper", "mhc"])
+def test_a_scan_finds_a_skip_around_each_branch_of_several_streams(method: str) -> None:
+    model = TextTransformer(11, width=8, num_layers=2, num_heads=2, method=method)  # type: ignore[arg-type]
+    report = plusone.scan(model, torch.randint(11, (4, 7)), quick=True)
+    assert len(report.data.structure.skips) == 4
+
+
 def test_an_image_transformer_has_two_skips_a_layer() -> None:
     model = ImageTransformer(3, image_size=8, patch_size=4, width=8, num_layers=2)
     report = plusone.scan(model, torch.randn(4, 3, 8, 8), quick=True)
