@@ -55,9 +55,9 @@ def after(case: Case, seed: int) -> Row:
     batch = first_batch(case.recipe, seed)
     start = time.perf_counter()
     fix = plusone.fix(model, batch.inputs, targets=batch.targets, loss_fn=case.recipe.task().loss)
-    edits = [str(edit) for edit in fix.plan.edits]
-    row: Row = {"num_edits": len(edits), "edits": edits, "plan": str(fix.plan)[:_PLAN]}
-    if edits:
+    num_edits = len(fix.plan.edits)
+    row: Row = {"num_edits": num_edits, "plan": str(fix.plan)[:_PLAN]}
+    if num_edits:
         repaired = fix.apply()
         row["seconds_fix"] = round(time.perf_counter() - start, 1)
         row |= scanned(repaired, case, seed) | trained(repaired, case, seed)
@@ -155,7 +155,7 @@ def main() -> None:
         row = make(case, seed, arm)
         with options.rows.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print({k: v for k, v in row.items() if k not in ("edits", "plan")}, flush=True)
+        print({k: v for k, v in row.items() if k != "plan"}, flush=True)
 
 
 if __name__ == "__main__":
