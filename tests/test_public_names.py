@@ -17,6 +17,7 @@ NAMES = [
     "PlusoneError",
     "Report",
     "ReportError",
+    "Residual",
     "ScanConfig",
     "Skip",
     "TargetError",
@@ -72,6 +73,17 @@ def test_the_report_is_reached_through_the_package_without_torch() -> None:
         "from plusone.report import Report; assert plusone.Report is Report"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_blocks_and_assertions_are_reached_through_the_package() -> None:
+    program = (
+        "import plusone, plusone.nn, plusone.testing; "
+        "assert plusone.Residual is plusone.nn.Residual; "
+        "assert plusone.testing.ResidualContract and {'nn', 'testing'} <= set(dir(plusone))"
+    )
+    lazily = program.replace(", plusone.nn, plusone.testing", "")
+    for way in (program, lazily):
+        subprocess.run([sys.executable, "-c", way], check=True, timeout=60)
 
 
 def test_importing_the_package_does_not_import_the_report() -> None:

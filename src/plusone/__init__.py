@@ -14,7 +14,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from plusone import nn as nn
     from plusone import report as report
+    from plusone import testing as testing
     from plusone.errors import (
         CaptureError,
         InputError,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         ReportError,
         TargetError,
     )
+    from plusone.nn.residual import Residual
     from plusone.records import Finding, ScanConfig, Skip, Value, Verdict
     from plusone.report import Report
     from plusone.scan import scan
@@ -38,6 +41,7 @@ __all__ = [
     "PlusoneError",
     "Report",
     "ReportError",
+    "Residual",
     "ScanConfig",
     "Skip",
     "TargetError",
@@ -55,6 +59,7 @@ _HOMES = {
     "PlusoneError": "plusone.errors",
     "Report": "plusone.report",
     "ReportError": "plusone.errors",
+    "Residual": "plusone.nn.residual",
     "ScanConfig": "plusone.records",
     "Skip": "plusone.records",
     "TargetError": "plusone.errors",
@@ -65,7 +70,7 @@ _HOMES = {
 }
 
 
-_ROOMS = ("report",)  # read as plusone.report.NAME
+_ROOMS = ("nn", "report", "testing")  # read as plusone.nn.NAME
 
 
 def __getattr__(name: str) -> object:
