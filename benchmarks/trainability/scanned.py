@@ -30,14 +30,15 @@ BATCHES = (64, 32, 16)
 
 
 def scanned(arch: Arch, batch: int) -> dict[str, float]:
-    """The quantities of the verdict, and the CPU seconds of the quick scan that gave them."""
+    """The quantities of the verdict, its probability, and the CPU seconds of the quick scan."""
     net, x = build(arch), images(arch.kind).inputs[:batch]
     start = time.process_time()
     report = plusone.scan(net, x, quick=True)
     seconds = time.process_time() - start
     found = quantities(_evidence(report))
     values = dict.fromkeys(NAMES, float("nan")) if found is None else found
-    return {**values, "seconds_scan": seconds}
+    verdict = float("nan") if report.verdict is None else report.verdict.probability
+    return {**values, "probability": verdict, "seconds_scan": seconds}
 
 
 def _evidence(report: Report) -> Evidence:
@@ -63,7 +64,7 @@ def main() -> None:
     table = load()
     with options.out.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["seed", "batch", *NAMES, "seconds_scan"])
+        writer.writerow(["seed", "batch", *NAMES, "probability", "seconds_scan"])
         for batch in options.batches:
             for row in range(len(table)):
                 arch = table.arch(row)

@@ -14,7 +14,9 @@ SCHEMA = "plusone.report/1"
 
 State = Literal["ok", "nan", "inf", "-inf"]
 Kind = Literal["identity", "projection", "gated", "scaled", "concat", "attention"]
-Label = Literal["trainable", "vanishing", "exploding", "unstable"]
+Label = Literal[
+    "trainable", "vanishing", "exploding", "over-smoothing", "bottleneck", "unstable"
+]
 Mode = Literal["as-is", "train", "eval"]
 Severity = Literal["error", "warning"]
 
@@ -234,7 +236,9 @@ class Evidence:
 class Verdict:
     """The judgement, the probability that the net trains, and why.
 
-    `is_calibrated` says whether `probability` comes from nets that were really trained.
+    `is_calibrated` says whether `probability` comes from nets that were really trained
+    (`judge.calibration`). "over-smoothing": samples or tokens become alike; "bottleneck": too few
+    directions of the signal or the gradient pass; "unstable": something is not finite.
     """
 
     label: Label

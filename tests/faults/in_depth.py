@@ -160,7 +160,10 @@ def dead_layer(
 
 
 def plain_stack(depth: int, width: int, seed: int, init: Callable[[Tensor], object]) -> Fault:
-    """A deep net without skips whose gradient survives: a warning, no more."""
+    """A deep net without skips whose gradient survives, while the samples' geometry does not.
+
+    The gradient alone decides no verdict: S101's page trains such a net, and it stays far behind.
+    """
 
     def build() -> Built:
         net = dense.plain(depth, width, seed=seed, act=nn.ReLU, init=init, norm=nn.LayerNorm)
@@ -171,9 +174,8 @@ def plain_stack(depth: int, width: int, seed: int, init: Callable[[Tensor], obje
         name=f"{depth} normalised layers of width {width}",
         code="S101",
         where=("0",),
-        also=("A303",),
+        also=("A303", "A305", "G203"),
         build=build,
-        label="trainable",
     )
 
 

@@ -28,8 +28,19 @@ _GATE = (
 )
 _TINY = "at this toy width its weights of standard deviation 0.02 really lose 1.2 decades a layer"
 
+_CODE = (
+    "through its code of six units, with PyTorch's own weights, the gradient really falls by 2.5 "
+    "decades; the verdict knows no nets with a code, and this one trains on digits all the same"
+)
+_CHANCE = "its 24 units lose more of the geometry than those of other seeds: 46 % likely to train"
+
 # "name (mode)" of healthy models.
-HEALTHY = {}
+HEALTHY = {
+    "autoencoder (train)": _CODE,
+    "autoencoder (eval)": _CODE,
+    "post-norm mlp seed=1 of 10 (train)": _CHANCE,
+    "post-norm mlp seed=1 of 10 (eval)": _CHANCE,
+}
 ZOO = {
     "timm cait_xxs24 (train)": _GATE,
     "timm cait_xxs24 (eval)": _GATE,

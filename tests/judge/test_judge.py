@@ -19,10 +19,12 @@ CODES = {
     "S104": "missing-skip",
     "G201": "vanishing-gradient",
     "G202": "exploding-gradient",
+    "G203": "collapsed-gradient",
     "A301": "growing-signal",
     "A302": "over-smoothing",
     "A303": "parallel-inputs",
     "A304": "fading-signal",
+    "A305": "lost-geometry",
     "J401": "block-out-of-line",
     "N501": "non-finite",
 }

@@ -23,8 +23,10 @@ PLACES = {
     "A302": "blocks.1",
     "A303": "layers.6",
     "A304": "layers.0",
+    "A305": "layers.0",
     "G201": "blocks.0",
     "G202": "blocks.0",
+    "G203": "layers.2",
     "J401": "blocks.6",
     "N501": "blocks.0",
     "S101": "layers.0",
@@ -32,7 +34,7 @@ PLACES = {
     "S104": "layer4",
 }
 # What one and the same fault also is.
-ALSO = {"A301": {"G202"}, "A304": {"G201"}}
+ALSO = {"A301": {"G202"}, "A304": {"G201"}, "S101": {"A305"}}
 
 
 @pytest.fixture

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.synthetic import chain, codes, evidence, judged
+from plusone.judge.calibration import probability
 from plusone.judge.thresholds import GRADIENT_DECADES, SIGNAL_DECADES
-from plusone.records import Verdict
+from plusone.records import Finding, Value, Verdict
 
 DECADES = st.floats(-20.0, 20.0)
 
@@ -135,5 +137,118 @@ def test_infinities_are_words() -> None:
     assert verdict(0.0, -math.inf).reason == "the signal ends at exactly zero"
 
 
-def test_it_is_not_calibrated() -> None:
+def test_without_collapse_and_alignment_it_is_not_calibrated() -> None:
     assert verdict(0.0, 0.0).is_calibrated is False
+
+
+def calibrated(
+    collapse: float,
+    alignment: float,
+    *,
+    gradient: float = 0.0,
+    signal: float = 0.0,
+    similarity: float = 0.1,
+) -> tuple[list[Finding], Verdict]:
+    """Findings and verdict where collapse and alignment were measured too."""
+    blocks = chain(4, similarity=[similarity] * 4)
+    made = evidence(blocks, gradient=gradient, signal=signal)
+    whole = replace(
+        made.end_to_end,
+        gradient_collapse=Value.of(collapse),
+        input_alignment=Value.of(alignment),
+    )
+    findings, verdict = judged(replace(made, end_to_end=whole))
+    assert verdict is not None
+    return list(findings), verdict
+
+
+def test_with_collapse_and_alignment_the_probability_is_the_calibrated_one() -> None:
+    findings, made = calibrated(0.2, 0.6, gradient=-1.0)
+    expected = probability(
+        {"collapse": 0.2, "vanish": 1.0, "geometry": math.log10(0.6), "spread": 0.0}
+    )
+    assert made.is_calibrated
+    assert made.label == "trainable"
+    assert made.probability == pytest.approx(expected)
+    assert not findings
+    assert made.reason.endswith(
+        "gradients of random directions share 0.20 of their square, "
+        "the samples' geometry is kept to 0.60"
+    )
+
+
+@pytest.mark.parametrize(
+    ("collapse", "alignment", "fields", "label", "code"),
+    [
+        (0.95, 0.5, {}, "bottleneck", "G203"),
+        (0.3, 0.05, {}, "bottleneck", "A305"),
+        (0.3, 0.05, {"similarity": 0.999}, "over-smoothing", "A305"),
+        (0.3, 0.05, {"gradient": 2.0}, "exploding", "A305"),
+        (0.4, 0.3, {"gradient": -2.8}, "vanishing", "A305"),
+        (0.3, 0.05, {"gradient": 4.0, "signal": 2.0}, "exploding", "G202"),
+        (0.3, 0.05, {"gradient": -4.0}, "vanishing", "G201"),
+    ],
+)
+def test_what_is_unlikely_to_train_has_a_label_and_one_finding_that_says_why(
+    collapse: float, alignment: float, fields: dict[str, float], label: str, code: str
+) -> None:
+    findings, made = calibrated(collapse, alignment, **fields)
+    assert (made.label, codes(findings)) == (label, [code])
+    assert made.probability < 0.5
+    if code in ("G203", "A305"):
+        assert made.reason.startswith(findings[0].reason)
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), DECADES, DECADES)
+def test_a_calibrated_verdict_says_what_the_findings_say(
+    collapse: float, alignment: float, gradient: float, signal: float
+) -> None:
+    findings, made = calibrated(collapse, alignment, gradient=gradient, signal=signal)
+    assert (made.label == "trainable") == (not findings) == (made.probability >= 0.5)
+
+
+@given(
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 10.0),
+)
+def test_more_collapse_or_less_geometry_never_makes_training_likelier(
+    collapse: float, more: float, alignment: float, less: float, decades: float
+) -> None:
+    better = calibrated(min(collapse, more), max(alignment, less), gradient=-decades)[1]
+    worse = calibrated(max(collapse, more), min(alignment, less), gradient=-decades)[1]
+    assert worse.probability <= better.probability
+
+
+def test_the_narrow_block_is_named() -> None:
+    blocks = chain(5)
+    blocks[2] = replace(blocks[2], shape=(8, 2))
+    made = evidence(blocks, gradient=0.0, signal=0.0)
+    whole = replace(
+        made.end_to_end, gradient_collapse=Value.of(0.95), input_alignment=Value.of(0.6)
+    )
+    findings, _ = judged(replace(made, end_to_end=whole))
+    assert findings[0].where == "blocks.2"
+    assert "the 2 numbers that leave blocks.2" in findings[0].reason
+
+
+def test_geometry_is_lost_where_the_samples_turn_alike() -> None:
+    blocks = chain(5, similarity=[0.1, 0.2, 0.95, 0.96, 0.97])
+    made = evidence(blocks, gradient=0.0, signal=0.0)
+    whole = replace(
+        made.end_to_end, gradient_collapse=Value.of(0.2), input_alignment=Value.of(0.05)
+    )
+    findings, _ = judged(replace(made, end_to_end=whole))
+    assert [(f.code, f.where) for f in findings] == [("A305", "blocks.2")]
+
+
+def test_a_cut_is_no_case_for_calibration() -> None:
+    made = evidence(
+        chain(4), gradient=-math.inf, signal=0.0, cut_blocks=("blocks.0",), cut_before="blocks.1"
+    )
+    whole = replace(made.end_to_end, gradient_collapse=Value.of(1.0), input_alignment=Value.of(0.5))
+    _, verdict = judged(replace(made, end_to_end=whole))
+    assert verdict is not None
+    assert not verdict.is_calibrated

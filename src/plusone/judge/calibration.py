@@ -3,7 +3,7 @@
 P(trains) = 1 / (1 + exp(-(INTERCEPT + sum coefficient x quantity))), fitted on nets that were
 really trained: the 589 of the fit families of `benchmarks/trainability/table.csv`, with the
 quantities that `benchmarks/trainability/scanned.csv` holds for batches of 64. They hold for batches
-of 16 to 64. `judge.verdict` does not use them yet.
+of 16 to 64 (`docs/trainability.md`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from plusone.records import Evidence, Value
 
 
 class Quantity(NamedTuple):
-    """One quantity of the verdict: its coefficient, its range and what it means."""
+    """One quantity of the verdict: its coefficient, its range, its median over those of the
+    benchmark's nets that train, and what it means."""
 
     name: str
     coefficient: float
     low: float
     high: float
+    healthy: float
     meaning: str
 
 
@@ -32,6 +34,7 @@ QUANTITIES = (
         -7.88,
         0.0,
         1.0,
+        0.19,
         "mean cos^2 between the gradients that two random cotangents of the output send to the "
         "first block's input, in one sample: near 1 / (directions that the Jacobian keeps apart)",
     ),
@@ -40,6 +43,7 @@ QUANTITIES = (
         -1.5,
         0.0,
         6.0,
+        0.0,
         "decades by which the gradient falls from the last block to the first",
     ),
     Quantity(
@@ -47,6 +51,7 @@ QUANTITIES = (
         8.99,
         math.log10(0.03),
         0.0,
+        math.log10(0.59),
         "log10 of the centred kernel alignment between the samples at the input and where the "
         "last layer reads: 0 where their distances are kept",
     ),
@@ -55,11 +60,13 @@ QUANTITIES = (
         -0.36,
         0.0,
         8.0,
+        0.4,
         "decades between the largest and the smallest norm of the gradient at a block",
     ),
 )
 INTERCEPT = 8.58
 NAMES = tuple(q.name for q in QUANTITIES)
+HEALTHY = {q.name: q.healthy for q in QUANTITIES}
 
 
 def quantities(evidence: Evidence) -> dict[str, float] | None:
@@ -85,6 +92,12 @@ def probability(found: dict[str, float]) -> float:
     """P(trains) for these quantities."""
     total = INTERCEPT + sum(q.coefficient * found[q.name] for q in QUANTITIES)
     return 1.0 / (1.0 + math.exp(-min(max(total, -500.0), 500.0)))
+
+
+def harms(found: dict[str, float]) -> dict[str, float]:
+    """By how much each quantity lowers the log odds, against a net that trains; worst first."""
+    lost = {q.name: q.coefficient * (q.healthy - found[q.name]) for q in QUANTITIES}
+    return dict(sorted(lost.items(), key=lambda item: -item[1]))
 
 
 def _number(value: Value, *, worst: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plusone.judge.gradient import judge_gradient
 from plusone.judge.signal import judge_signal
 from plusone.judge.structure import judge_structure
+from plusone.judge.unlikely import judge_unlikely
 from plusone.judge.verdict import reach_verdict
 from plusone.records import Evidence, Finding, ScanConfig, Structure, Verdict
 
@@ -22,6 +23,7 @@ def judge(
         *judge_gradient(evidence),
         *judge_structure(structure, evidence),
     ]
+    found += judge_unlikely(evidence, found)
     order = {"error": 0, "warning": 1}
     found.sort(key=lambda f: order[f.severity])
     verdict = reach_verdict(evidence, tuple(found))

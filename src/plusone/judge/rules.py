@@ -125,6 +125,26 @@ _TABLE = (
         reference="Zhang et al. 2019, arXiv 1901.09321; De and Smith 2020, arXiv 2002.10444",
     ),
     Rule(
+        code="G203",
+        name="collapsed-gradient",
+        severity="error",
+        summary="The first block hears the same gradient, whatever is asked for at the output.",
+        why=(
+            "The Jacobian from the first block to the output has come down to few directions; its "
+            "size may be perfect, and still the first layers can learn only what lies along them."
+        ),
+        fix=(
+            "Keep the blocks' Jacobians near isometries: identity skips with small branches, "
+            "orthogonal initialisation, fewer plain layers."
+        ),
+        limits=(
+            "Speaks where the calibrated verdict says that training is unlikely and no other rule "
+            "says why; takes 16 samples. A net whose outputs are few by nature is asked where its "
+            "last layer reads. Fitted on small nets trained for 150 steps (docs/trainability.md)."
+        ),
+        reference="Saxe et al. 2014, arXiv 1312.6120; Pennington et al. 2017, arXiv 1711.04735",
+    ),
+    Rule(
         code="A301",
         name="growing-signal",
         severity="warning",
@@ -188,6 +208,27 @@ _TABLE = (
             "Samples alike from the start are not accused."
         ),
         reference="Schoenholz et al. 2017, arXiv 1611.01232",
+    ),
+    Rule(
+        code="A305",
+        name="lost-geometry",
+        severity="error",
+        summary="The last layer cannot tell from what it reads how the samples lie to each other.",
+        why=(
+            "Depth has sent all samples to one place, or scattered them as if each were like no "
+            "other; either way the head finds classes that are no longer together, and what it "
+            "learns does not carry over to the layers below."
+        ),
+        fix=(
+            "Add skips or scale the branches down, so that each block moves the samples little; "
+            "initialise at the edge of chaos for the activation in use."
+        ),
+        limits=(
+            "Speaks where the calibrated verdict says that training is unlikely and no other rule "
+            "says why; takes 16 samples that differ as real data do. Fitted on small nets trained "
+            "for 150 steps (docs/trainability.md)."
+        ),
+        reference="Schoenholz et al. 2017, arXiv 1611.01232; Cortes et al. 2012 (alignment)",
     ),
     Rule(
         code="J401",

@@ -49,6 +49,14 @@ PARALLEL = 1e-4
 # Similarity must have grown over the depth by at least this factor of 1 - c to be the net's doing.
 PARALLEL_GROWTH = 100.0
 
+# Below this calibrated probability a net is not called trainable.
+EVEN = 0.5
+# Where such a net ends in vectors of this mean cosine, they have become alike: an angle of 8
+# degrees is left between two of them.
+ALIKE = 0.99
+# The narrowest block is named where the usual one has this many times its numbers.
+NARROW = 4
+
 # Float32 ends at 1e-45 and a square at 1e-38, so a zero behind something this small, against the
 # size at the other end of the net, may have come about by underflow: a slope and no cut.
 UNDERFLOW = 1e-25

@@ -58,6 +58,17 @@ def gradient_collapse(gradients: Sequence[torch.Tensor]) -> Value:
     )
 
 
+def why_not_calibrated(batch: int | None, collapse: Value) -> str:
+    """Why collapse or alignment is missing, in words."""
+    if batch is None:
+        return "which dimension of the inputs counts the samples could not be told"
+    if batch < LEAST_SAMPLES:
+        return f"{batch} of the {LEAST_SAMPLES} samples that they take: give a larger batch"
+    if not collapse.is_measured:
+        return "no gradient was found at the first block's input"
+    return "the input or what the last layer reads was not found"
+
+
 def collapse_place(finder: EdgeFinder, graph: SkipGraph) -> GradientEdge | None:
     """Where the gradients are compared: the first block's input, or None for small batches."""
     batch = finder.trace.batch

@@ -23,6 +23,7 @@ from plusone.probe.collapse import (
     collapse_place,
     collapse_roots,
     input_alignment,
+    why_not_calibrated,
 )
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.gradient import GradientProfile, gradient_profile
@@ -104,6 +105,9 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
     box.restore_random_state()
     evidence = profile_evidence(profile)
     whole = replace(evidence.end_to_end, gradient_collapse=collapse, input_alignment=aligned)
+    if not collapse.is_measured or not aligned.is_measured:
+        what = "collapse of the gradient, geometry of the samples and calibrated probability"
+        gaps.append(NotMeasured(what=what, why=why_not_calibrated(batch, collapse)))
     return Passes(
         profile=profile,
         graph=graph,

@@ -91,6 +91,12 @@ def end_to_end_facts(end_to_end: EndToEnd, *, sign: str = "+/-") -> Facts:
         facts.append(("closed form", f"{_ratio(closed, sign)}, from the blocks' Jacobians alone"))
     if signal.is_measured:
         facts.append(("signal", f"last / first block = {_ratio(signal, sign)}"))
+    collapse, alignment = end_to_end.gradient_collapse, end_to_end.input_alignment
+    if collapse.is_measured:
+        square = with_error(collapse, sign=sign)
+        facts.append(("directions", f"mean cos^2 between gradients of random directions {square}"))
+    if alignment.is_measured:
+        facts.append(("geometry", f"alignment of input and last features {shown(alignment)}"))
     values = end_to_end.singular_values
     triple = (values.min, values.median, values.max)
     if any(value.is_measured for value in triple):

@@ -19,6 +19,8 @@ Format = Literal["concise", "full", "github"]
 LABEL_STYLES = {
     "trainable": "green",
     "vanishing": "red",
+    "over-smoothing": "red",
+    "bottleneck": "red",
     "exploding": "red",
     "unstable": "red",
 }

@@ -1,0 +1,83 @@
+"""Rules on what a size does not show: directions of the gradient and the samples' geometry.
+
+Both are of the calibrated verdict, and speak where it says no and no other rule has said why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+from plusone.judge.calibration import HEALTHY, harms, probability, quantities
+from plusone.judge.findings import finding
+from plusone.judge.run import trunk_of
+from plusone.judge.thresholds import EVEN, NARROW
+from plusone.records import BlockReport, Evidence, Finding, Value
+
+
+def judge_unlikely(evidence: Evidence, others: Iterable[Finding]) -> list[Finding]:
+    """G203 or A305 where training is unlikely and no finding on gradient or signal tells why."""
+    if evidence.cut_blocks or any(f.code[0] in "GAN" for f in others):
+        return []
+    found = quantities(evidence)
+    if found is None or probability(found) >= EVEN:
+        return []
+    worst = next(name for name in harms(found) if name in ("collapse", "geometry"))
+    return [_collapsed(evidence) if worst == "collapse" else _lost(evidence)]
+
+
+def _collapsed(evidence: Evidence) -> Finding:
+    value, healthy = evidence.end_to_end.gradient_collapse, HEALTHY["collapse"]
+    reason = (
+        "whatever the loss asks for, the first block hears nearly the same: two random directions "
+        f"at the output send gradients there that share {_share(value)} of their square "
+        f"(nets that train: {healthy:.2f})"
+    )
+    trunk = trunk_of(evidence)
+    where = trunk[0].name if trunk else ""
+    narrow = _narrow(trunk)
+    if narrow is not None:
+        where = narrow.name
+        reason += f"; all of it passes the {_width(narrow)} numbers that leave {where}"
+    return finding("G203", where, value, healthy, reason)
+
+
+def _narrow(blocks: tuple[BlockReport, ...]) -> BlockReport | None:
+    """The first block of fewest numbers a sample, if that is far fewer than others have."""
+    known = [block for block in blocks if len(block.shape) > 1]
+    if not known:
+        return None
+    least = min(known, key=_width)
+    usual = sorted(map(_width, known))[len(known) // 2]
+    return least if NARROW * _width(least) <= usual else None
+
+
+def _width(block: BlockReport) -> int:
+    return math.prod(block.shape[1:])
+
+
+def _lost(evidence: Evidence) -> Finding:
+    value, healthy = evidence.end_to_end.input_alignment, 10 ** HEALTHY["geometry"]
+    reason = (
+        "where the samples lie to each other is lost on the way: their distances at the input and "
+        f"where the last layer reads have the alignment {_share(value)} "
+        f"(nets that train: {healthy:.2f})"
+    )
+    return finding("A305", _alike_from(evidence), value, healthy, reason)
+
+
+def _share(value: Value) -> str:
+    return f"{value.value:.2f}" if value.value is not None else value.state
+
+
+def _alike_from(evidence: Evidence) -> str:
+    """The block in which the angle between samples shrinks most, if that is what happens; else the
+    first: there the loss of geometry begins."""
+    trunk = [block for block in trunk_of(evidence) if block.similarity.is_finite]
+    apart = [max(1.0 - float(block.similarity), 1e-16) for block in trunk]
+    if len(trunk) > 1 and apart[-1] < apart[0]:
+        steps = [math.log(after / before) for before, after in pairwise(apart)]
+        return trunk[1 + steps.index(min(steps))].name
+    blocks = trunk_of(evidence)
+    return blocks[0].name if blocks else ""
