@@ -1,8 +1,8 @@
 """The table of cases: a model, its task, what it is trained with, and a broken one's healthy twin.
 
-Optimiser, rate and steps are one choice for each task, for broken models and twins alike, and levels
-are those of `tasks`. After a first choice, the healthy models alone were trained with a seed of
-which nothing else is made, and image tasks got more steps, until the healthy models passed the
+Optimiser, rate and steps are one choice for each task, for broken models and twins alike, and
+levels are those of `tasks`. After a first choice, the healthy models alone were trained with a seed
+of which nothing else is made, and image tasks got more steps, until the healthy models passed the
 levels. Two more changes came after broken models had been trained: 400 steps for CIFAR-10, where
 ResNet-20 missed the level with one seed, and longer text to reverse, as surnames are short enough
 for one state. No level was changed.

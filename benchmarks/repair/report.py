@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from benchmarks.repair.cases import CASES, Case
+from benchmarks.repair.rates import FACTORS, RATES
 from benchmarks.repair.run import ROWS, SEEDS, Row, rows_in
 
 HEAD = """# Broken networks, repaired
@@ -21,11 +22,12 @@ healthy ones, on real data. Each broken one has a healthy twin on the same task,
 same optimiser, rate and number of steps. A network **trains** if at the end of this budget its
 score on data that were held out is at the task's level or above. Budgets and levels were written
 down before any broken network was trained (`benchmarks/repair/cases.py` tells what was changed
-after that, and why); none of the networks was used in writing `plusone.fix`. {day},
-torch {torch}, one thread.
+after that, and why), and the networks were written without knowledge of how `plusone.fix` works.
+{day}, torch {torch}, one thread.
 
 ```console
 $ python -m benchmarks.repair.run             # an hour; --before: without plusone.fix
+$ python -m benchmarks.repair.rates           # broken networks with other learning rates
 $ python -m benchmarks.repair.report --markdown docs/repair.md
 ```
 
@@ -45,6 +47,15 @@ TABLE_BEFORE = """
 
 | network | fault | task | verdict | findings | score | twin's score | trains |
 |---|---|---|---|---|---|---|---:|
+"""
+
+TABLE_RATES = """
+## Broken networks with other learning rates
+
+Is it only the rate? Scores of seed 0, with the same number of steps.
+
+| network | {rates} | trains with |
+|---|{rule}---:|
 """
 
 TABLE_AFTER = """
@@ -88,15 +99,15 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, default=ROWS)
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
-    text = report(Rows(rows_in(options.rows)))
+    text = report(Rows(rows_in(options.rows)), rows_in(RATES))
     if options.markdown is None:
         print(text)
     else:
         options.markdown.write_text(text)
 
 
-def report(rows: Rows) -> str:
-    """The whole page."""
+def report(rows: Rows, rates: list[Row]) -> str:
+    """The whole page; `rates` are the rows of `rates.py`."""
     broken = [case for case in CASES.values() if case.is_broken]
     healthy = [case for case in CASES.values() if not case.is_broken]
     head = HEAD.format(
@@ -109,6 +120,7 @@ def report(rows: Rows) -> str:
     parts = [head, *_summary(rows, broken, healthy)]
     parts.append(TASKS + "".join(_task_lines()))
     parts.append(TABLE_BEFORE + "".join(_line_before(rows, case) for case in broken))
+    parts += _rates(broken, rates)
     if rows.has("after"):
         parts.append(TABLE_AFTER + "".join(_line_after(rows, case) for case in broken))
     parts.append(TABLE_HEALTHY + "".join(_line_healthy(rows, case) for case in healthy))
@@ -167,6 +179,19 @@ def _line_before(rows: Rows, case: Case) -> str:
         f"| {case.name} | {case.fault} | {case.recipe.task().name} | {_verdicts(before)} | "
         f"{_codes(before)} | {_scores(before)} | {_scores(twin)} | {_trains(before)} |\n"
     )
+
+
+def _rates(broken: list[Case], rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    words = (f"rate times {factor:g}" for factor in FACTORS)
+    lines = [TABLE_RATES.format(rates=" | ".join(words), rule="---:|" * len(FACTORS))]
+    for case in broken:
+        own = {row["factor"]: row for row in rows if row["case"] == case.name}
+        scores = [_score(own[factor]) if factor in own else "" for factor in FACTORS]
+        num_trained = _count(list(own.values()), "trains")
+        lines.append(f"| {case.name} | {' | '.join(scores)} | {num_trained} / {len(own)} |\n")
+    return lines
 
 
 def _line_after(rows: Rows, case: Case) -> str:
