@@ -15,32 +15,41 @@ from plusone.nn.scales.deepnorm import DeepNorm, DeepNormCoefficients, deepnorm_
 from plusone.nn.scales.fixup import FixupScale, ScalarBias
 from plusone.nn.scales.layer_scale import LayerScale, layer_scale_start
 from plusone.nn.scales.layernorm_scaling import LayerNormScaling
+from plusone.nn.scales.mean_split import MeanSplit
+from plusone.nn.scales.orthogonal_update import OrthogonalUpdate
 from plusone.nn.scales.rezero import ReZero
 from plusone.nn.scales.skipinit import SkipInit
+from plusone.nn.scales.spherical import SphericalStep
 from plusone.nn.scales.variance_preserving import VariancePreserving
 from plusone.nn.skips.concatenation import Concatenation, dense_block
 from plusone.nn.skips.gated import HighwayGate
+from plusone.nn.skips.gru_gate import GRUGate
 from plusone.nn.skips.initial import InitialResidual
 from plusone.nn.skips.long import LongSkip
 from plusone.nn.skips.pool_pad import PoolPad
 from plusone.nn.skips.projection import ConvProjection, LinearProjection
 from plusone.nn.stochastic_depth import StochasticDepth, linear_schedule
 from plusone.nn.streams import (
+    AlternatingUpdate,
     AttentionResiduals,
     BirkhoffMixing,
     DeltaResidual,
     DenseFormer,
     DepthAttention,
     DepthWeightedAverage,
+    DynamicDense,
+    FracConnection,
     FreeMixing,
     HyperConnection,
     KroneckerMixing,
     LAuReL,
     ManifoldHyperConnection,
     Mixing,
+    MUDDFormer,
     MultiStream,
     OrthogonalMixing,
     OrthostochasticMixing,
+    ResiDual,
     SinkhornMixing,
     StreamWeights,
     ValueResidual,
@@ -51,6 +60,7 @@ from plusone.nn.streams import (
 
 __all__ = [
     "AdminScale",
+    "AlternatingUpdate",
     "AttentionResiduals",
     "BirkhoffMixing",
     "Concatenation",
@@ -62,8 +72,11 @@ __all__ = [
     "DenseFormer",
     "DepthAttention",
     "DepthWeightedAverage",
+    "DynamicDense",
     "FixupScale",
+    "FracConnection",
     "FreeMixing",
+    "GRUGate",
     "HighwayGate",
     "HyperConnection",
     "InitReport",
@@ -75,19 +88,24 @@ __all__ = [
     "LayerScale",
     "LinearProjection",
     "LongSkip",
+    "MUDDFormer",
     "ManifoldHyperConnection",
+    "MeanSplit",
     "Mixing",
     "MultiStream",
     "OrthogonalMixing",
+    "OrthogonalUpdate",
     "OrthostochasticMixing",
     "PoolPad",
     "ReZero",
+    "ResiDual",
     "Residual",
     "ReversibleBlock",
     "ReversibleSequential",
     "ScalarBias",
     "SinkhornMixing",
     "SkipInit",
+    "SphericalStep",
     "StochasticDepth",
     "StreamWeights",
     "Touched",
