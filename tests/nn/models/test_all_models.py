@@ -31,7 +31,7 @@ def test_the_output_has_its_shape_in_train_and_in_eval_mode(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_two_steps_of_training_reach_every_parameter_and_lower_the_loss(name: str) -> None:
+def test_a_few_steps_of_training_reach_every_parameter_and_lower_the_loss(name: str) -> None:
     model, inputs = _made(name)
     target = torch.randn(SMALL[name][2])
     before = {n: p.detach().clone() for n, p in model.named_parameters()}

@@ -14,6 +14,9 @@ from plusone.errors import InputError
 from plusone.nn.models import MLP, DenseNet, PreActResNet, ResNet, UNet
 
 
+SLOW = pytest.mark.slow
+
+
 def num_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
@@ -35,7 +38,9 @@ def test_resnets_have_the_papers_parameters_and_layers(num_blocks: int, millions
     assert len(layers) == 6 * num_blocks + 2
 
 
-@pytest.mark.parametrize(("num_blocks", "millions"), [(18, "1.7"), (111, "10.3")])
+@pytest.mark.parametrize(
+    ("num_blocks", "millions"), [(18, "1.7"), pytest.param(111, "10.3", marks=SLOW)]
+)
 def test_preactivation_bottlenecks_have_the_papers_parameters(
     num_blocks: int, millions: str
 ) -> None:
@@ -55,7 +60,7 @@ def test_preactivation_bottlenecks_have_the_papers_parameters(
         (100, 24, False, "27.2"),
         (100, 12, True, "0.8"),
         (250, 24, True, "15.3"),
-        (190, 40, True, "25.6"),
+        pytest.param(190, 40, True, "25.6", marks=SLOW),
     ],
 )
 def test_densenets_have_the_papers_parameters(
