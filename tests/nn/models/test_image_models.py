@@ -13,7 +13,6 @@ import plusone
 from plusone.errors import InputError
 from plusone.nn.models import MLP, DenseNet, PreActResNet, ResNet, UNet
 
-
 SLOW = pytest.mark.slow
 
 
