@@ -42,6 +42,8 @@ def make_norm(
     """
     if name not in get_args(NormName):
         raise InputError(f"norm is {name!r}; it must be one of {', '.join(get_args(NormName))}.")
+    if num_axes not in _BATCH:
+        raise InputError(f"num_axes is {num_axes}; a norm is for 0 to {max(_BATCH)} axes of space.")
     if name == "batch":
         return _BATCH[num_axes](channels)
     if name == "group":

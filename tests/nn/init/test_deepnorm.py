@@ -158,6 +158,16 @@ def test_one_step_is_flat_in_depth_where_post_norms_grows() -> None:
     assert post[-1] / post[0] > 20
 
 
+def everything(net: nn.Module) -> list[Tensor]:
+    return list(net.parameters())
+
+
+def test_with_norms_and_biases_updated_too_a_step_grows_again() -> None:
+    """What `plusone.nn.scales.deepnorm` says beside the theory."""
+    found = [change(depth, "deepnorm", everything) for depth in (3, 48)]
+    assert found[1] / found[0] > 3
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

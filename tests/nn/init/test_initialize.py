@@ -149,3 +149,36 @@ def test_the_model_is_only_looked_at_while_its_branches_are_found() -> None:
     assert torch.equal(random, torch.get_rng_state())
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+
+
+class AddsItsInput(nn.Module):
+    """A branch that is not zero with its last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = mlp(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.inner(x)
+        return out
+
+
+@pytest.mark.parametrize("method", ["fixup", "zero_last"])
+@pytest.mark.parametrize("branch", [nn.Sequential(mlp(8, 2), nn.Sigmoid()), AddsItsInput()])
+def test_what_stands_behind_the_last_layer_is_seen_by_running_it(
+    method: str, branch: nn.Module
+) -> None:
+    net = nn.Sequential(Residual(mlp(8, 2)), Residual(branch), nn.Linear(8, 3))
+    before, random = state(net), torch.get_rng_state()
+    with pytest.raises(InputError, match="the branch of 1 is not zero even so: what follows"):
+        initialize_(net, method, inputs=torch.randn(4, 8, generator=torch.Generator()))
+    assert is_unchanged(net, before)
+    assert not any(m._forward_hooks for m in net.modules())
+    assert method == "fixup" or torch.equal(random, torch.get_rng_state())
+
+
+def test_a_generator_of_another_kind_fails_before_skips_are_scaled() -> None:
+    net = Residual(mlp(8, 2), norm=nn.LayerNorm(8), placement="post")
+    with pytest.raises((TypeError, RuntimeError)):
+        initialize_(net, "deepnorm", generator="seed")  # type: ignore[arg-type]
+    assert net.join is None

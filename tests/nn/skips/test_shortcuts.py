@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from plusone.errors import InputError
-from plusone.nn import ConvProjection, LinearProjection, PoolPad, Residual
+from plusone.nn import ConvProjection, LinearProjection, PoolPad, Residual, make_norm
 
 SIZES = st.integers(1, 11)
 
@@ -119,6 +119,9 @@ def test_such_a_resnet_runs() -> None:
     ("build", "message"),
     [
         (lambda: PoolPad(8, 6), "8 are to become 6; use ConvProjection"),
+        (lambda: PoolPad(6, 8, stride=0), "stride is 0; it must be a whole number, 1 or more"),
+        (lambda: ConvProjection(6, 8, num_axes=4), "num_axes is 4; it must be one of 1, 2, 3"),
+        (lambda: make_norm("batch", 8, num_axes=4), "num_axes is 4; a norm is for 0 to 3 axes"),
         (lambda: PoolPad(6, 8, pool="max"), "pool is 'max'; it must be one of subsample, mean"),
     ],
 )

@@ -47,18 +47,20 @@ def deepnorm(
                 f"{weights[0].name!r}."
             )
     chosen = coefficients or DeepNormCoefficients.of_branches(len(branches.found))
-    touched = []
+    drawn = []  # first, so that a draw that fails leaves the skips as they were
+    for layer in weights:
+        if layer.kind == "attention":
+            drawn.extend(_attention(layer, chosen.beta, generator))
+        elif layer.kind == "weight":
+            gain = 1.0 if _matches(layer, unscaled) else chosen.beta
+            drawn.append(xavier_normal(f"{layer.name}.weight", layer.weight, gain, generator))
+    skips = []
     for branch in branches.found:
         assert branch.residual is not None
         branch.residual.join = DeepNorm(chosen.alpha)
-        touched.append(Touched(name=branch.path("join.alpha"), action="skip", factor=chosen.alpha))
-    for layer in weights:
-        if layer.kind == "attention":
-            touched.extend(_attention(layer, chosen.beta, generator))
-        elif layer.kind == "weight":
-            gain = 1.0 if _matches(layer, unscaled) else chosen.beta
-            touched.append(xavier_normal(f"{layer.name}.weight", layer.weight, gain, generator))
-    return touched
+        name = branch.path("join.alpha")
+        skips.append(Touched(name=name, action="skip", factor=chosen.alpha))
+    return [*skips, *drawn]
 
 
 def _matches(layer: Layer, patterns: tuple[str, ...]) -> bool:

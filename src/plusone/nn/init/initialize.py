@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from plusone.errors import InputError
 from plusone.nn.init.admin import admin
 from plusone.nn.init.branches import Branches, find_branches
+from plusone.nn.init.closed import require_closed
 from plusone.nn.init.deepnorm import deepnorm
 from plusone.nn.init.fixup import fixup
 from plusone.nn.init.gates import gates
@@ -36,11 +37,13 @@ def initialize_(
 
     Branches are those of the model's `plusone.nn.Residual`s; with `inputs` (a tensor, a tuple of
     positional arguments or a dict of keyword arguments) their layers are ordered by a forward
-    rather than by registration, and "fixup", "zero_last" and "gpt2" work on any model, whose
-    branches are found from a recorded forward. `coefficients` and `unscaled` are for "deepnorm":
+    rather than by registration, whether branches are zero after "fixup" and "zero_last" is seen by
+    another, and "fixup", "zero_last" and "gpt2" work on any model, whose branches are found from a
+    recorded forward. `coefficients` and `unscaled` are for "deepnorm":
     those of an encoder beside a decoder, and patterns of the queries' and keys' layers.
 
-    Cost: the draws; with `inputs` one recorded forward, and one more for "admin".
+    Cost: the draws; with `inputs` one recorded forward, and one more for "admin", "fixup" and
+    "zero_last".
 
     Raises:
         InputError: no branch with weights was found, or the method does not fit the model; nothing
@@ -55,6 +58,8 @@ def initialize_(
         raise InputError(f"coefficients and unscaled are deepnorm's; {method} has no use for them.")
     model = as_model(model)
     branches = find_branches(model, inputs)
+    is_checked = method in ("fixup", "zero_last") and branches.order == "called"
+    before = [(p, p.detach().clone()) for p in model.parameters()] if is_checked else []
     with torch.no_grad():
         if method == "deepnorm":
             touched = deepnorm(branches, coefficients, patterns, generator)
@@ -62,12 +67,24 @@ def initialize_(
             touched = admin(model, branches, inputs)
         else:
             touched = _by_structure(model, method, branches, generator)
+    if is_checked:
+        try:
+            require_closed(model, branches, inputs, method)
+        except InputError:
+            _put_back(before)
+            raise
     return InitReport(
         method=method,
         num_branches=len(branches.found),
         order=branches.order,
         touched=tuple(touched),
     )
+
+
+def _put_back(values: list[tuple[nn.Parameter, Tensor]]) -> None:
+    with torch.no_grad():
+        for parameter, value in values:
+            parameter.copy_(value)
 
 
 def _by_structure(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plusone.errors import InputError
+from plusone.nn.join import checked_count
 
 Pool = Literal["subsample", "mean"]
 
@@ -34,7 +35,7 @@ class PoolPad(nn.Module):
         if pool not in get_args(Pool):
             raise InputError(f"pool is {pool!r}; it must be one of {', '.join(get_args(Pool))}.")
         self.num_new = num_outputs - num_inputs
-        self.stride = stride
+        self.stride = checked_count(stride, "stride")
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:

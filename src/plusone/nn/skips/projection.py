@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from plusone.errors import InputError
+
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
@@ -40,6 +42,8 @@ class ConvProjection(nn.Module):
         num_axes: int = 2,
     ) -> None:
         super().__init__()
+        if num_axes not in CONVOLUTIONS:
+            raise InputError(f"num_axes is {num_axes}; it must be one of 1, 2, 3.")
         convolution = CONVOLUTIONS[num_axes]
         self.conv = convolution(num_inputs, num_outputs, 1, stride=stride, bias=False)
         nn.init.normal_(self.conv.weight, std=num_inputs**-0.5)
