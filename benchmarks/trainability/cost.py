@@ -67,9 +67,9 @@ def _stages(net: nn.Module, x: torch.Tensor) -> dict[str, Callable[[], object]]:
         VERDICT: lambda: plusone.scan(net, x, quick=True, timed=False),
         "gradient norm, SNIP": lambda: proxies.gradient_scores(net, x, targets),
         "GraSP": lambda: proxies.grasp(net, x, targets),
-        "NTK condition number": lambda: proxies.ntk_condition(net, x),
     }
     if x.is_floating_point():
+        stages["NTK condition number"] = lambda: proxies.ntk_condition(net, x)
         stages["Jacobian covariance"] = lambda: proxies.jacobian_covariance(net, x)
     return stages
 
@@ -106,6 +106,7 @@ def main() -> None:
         for name, (net, x) in _models().items():
             for what, ratio in measured(net, x, options.rounds).items():
                 writer.writerow([name, what, f"{ratio:.3g}"])
+                file.flush()
                 print(f"{name:12} {what:40} {ratio:.2f}", flush=True)
 
 

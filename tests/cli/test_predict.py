@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -74,3 +76,19 @@ def test_what_contradicts_is_one_sentence(run: Run, options: tuple[str, ...], me
     assert ran.code == 2
     assert message in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_the_phases_are_a_picture(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "phases.svg"
+    ran = run("predict", "--depth", "5", "--density", "1", "--gain", "0.8", "--svg", str(file))
+    assert ran.code == 0
+    root = ElementTree.parse(file).getroot()
+    titles = [title.text or "" for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert any(re.fullmatch(r"density 0, depth .*: vanishing", title) for title in titles)
+    assert any(re.fullmatch(r"density 1, depth .*: exploding", title) for title in titles)
+
+
+def test_a_picture_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path) -> None:
+    ran = run("predict", "--depth", "5", "--density", "1", "--svg", str(tmp_path / "no" / "a.svg"))
+    assert ran.code == 2
+    assert "cannot be written" in ran.err

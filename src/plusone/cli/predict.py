@@ -48,12 +48,16 @@ def predict(
             help="The table of phases over densities and depths.", negative="", show_default=False
         ),
     ] = False,
+    svg: Annotated[
+        str | None, Parameter(help="Write the phases over depths and densities as a picture.")
+    ] = None,
     json: Annotated[
         str | None,
         Parameter(help="Write the numbers as JSON; - prints them.", allow_leading_hyphen=True),
     ] = None,
 ) -> int:
     """Predict the gradient at the input in closed form: no model, no weights, no training."""
+    from plusone.report.phase import phase_svg
     from plusone.report.prediction import phase_text, prediction_numbers, prediction_text
     from plusone.theory import Stack, outlook, phase_diagram
     from plusone.theory import predict as predicted
@@ -70,6 +74,8 @@ def predict(
         batch=batch,
         window=window,
     )
+    if svg is not None:
+        _write(svg, phase_svg(phase_diagram(_ALL_DEPTHS, _ALL_DENSITIES, stack)) + "\n")
     found = outlook(predicted(depth, density, pattern=skips, width=width, **asdict(stack)))
     if json is not None:
         text = json_module.dumps(prediction_numbers(found), indent=2)
@@ -85,6 +91,9 @@ def predict(
 
 _DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _DENSITIES = tuple(i / 10 for i in range(10, -1, -1))
+# Of the picture: forty depths to 1,000 at equal ratios.
+_ALL_DEPTHS = tuple(sorted({round(10 ** (i / 13)) for i in range(40)}))
+_ALL_DENSITIES = tuple(i / 40 for i in range(41))
 
 
 def _skips(pattern: str) -> list[bool]:
