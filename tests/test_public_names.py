@@ -23,6 +23,7 @@ NAMES = [
     "TargetError",
     "Value",
     "Verdict",
+    "fix",
     "predict",
     "scan",
 ]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ReportError,
         TargetError,
     )
+    from plusone.fix import fix
     from plusone.nn.residual import Residual
     from plusone.records import Finding, ScanConfig, Skip, Value, Verdict
     from plusone.report import Report
@@ -47,6 +48,7 @@ __all__ = [
     "TargetError",
     "Value",
     "Verdict",
+    "fix",
     "predict",
     "scan",
 ]
@@ -65,6 +67,7 @@ _HOMES = {
     "TargetError": "plusone.errors",
     "Value": "plusone.records",
     "Verdict": "plusone.records",
+    "fix": "plusone.fix",
     "predict": "plusone.theory",
     "scan": "plusone.scan",
 }

@@ -51,7 +51,8 @@ OPTIONS = {
     "map": "--format --html --input --inputs --json --no-color --quiet --seed",
     "diff": "--input --inputs --loss --mode --quick --quiet --repeats --samples --seed",
     "predict": "--activation --batch --density --depth --gain --json --norm --pattern --phases "
-    "--placement --scale --width --window",
+    "--placement --scale --svg --width --window",
+    "fix": "--code --input --inputs --json --loss --preserve --quiet --save --seed --verify",
     "rule": "",
     "doctor": "",
 }

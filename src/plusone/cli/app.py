@@ -19,6 +19,7 @@ COMMANDS = {
     "map": "Show the structure alone: skips, blocks and paths, without weights.",
     "diff": "Compare two targets, or two reports saved with --json.",
     "predict": "Predict the gradient from depth, skip density and gain in closed form.",
+    "fix": "Plan edits that make a model train, as a diff and as code, and prove them.",
     "rule": "Explain a finding's code; without a code, list all.",
     "doctor": "Show versions, threads and which extras are missing.",
 }
@@ -27,6 +28,7 @@ EXAMPLES = {
     "map": "plusone map hf:path/to/config.json",
     "diff": "plusone diff before.json after.json",
     "predict": "plusone predict --depth 200 --density 0.3 --activation relu",
+    "fix": "plusone fix nets.py:build --verify 100",
     "rule": "plusone rule G201",
     "doctor": "plusone doctor",
 }

@@ -1,0 +1,78 @@
+"""A repaired model on disk: an ordinary state_dict, and a small JSON that repeats the edits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import nn
+
+from plusone.errors import InputError
+from plusone.fix.edits import KINDS, Edit
+from plusone.fix.surgery import edited
+
+SCHEMA = "plusone.fix/1"
+
+
+def recipe_of(edits: tuple[Edit, ...], *, seed: int) -> dict[str, object]:
+    """The edits as plain data; weights are not in it."""
+    listed = [{"kind": type(edit).__name__, **asdict(edit)} for edit in edits]
+    return {"schema": SCHEMA, "seed": seed, "edits": listed}
+
+
+def edits_of(recipe: object) -> tuple[tuple[Edit, ...], int]:
+    """The edits and the seed that a recipe holds; InputError if it is none."""
+    if not isinstance(recipe, dict) or recipe.get("schema") != SCHEMA:
+        raise InputError(f"this is no recipe of schema {SCHEMA}")
+    edits = []
+    try:
+        for entry in recipe["edits"]:
+            fields = {key: value for key, value in entry.items() if key != "kind"}
+            edits.append(msgspec.convert(fields, type=KINDS[entry["kind"]]))
+        return tuple(edits), int(recipe["seed"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"the recipe cannot be read: {type(error).__name__}: {error}") from error
+
+
+def save(model: nn.Module, recipe: dict[str, object], path: str | Path) -> tuple[Path, Path]:
+    """Write `path` (the state_dict) and the recipe beside it, with the suffix .json; both paths."""
+    path = Path(path)
+    beside = path.with_suffix(".json")
+    if beside == path:
+        raise InputError(f"{path} is the name of the recipe; give the weights another, such as .pt")
+    try:
+        torch.save(model.state_dict(), path)
+        beside.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path} cannot be written: {error}") from error
+    return path, beside
+
+
+def load(model: nn.Module, path: str | Path) -> nn.Module:
+    """A copy of `model`, freshly built as before the repair, with the edits and the weights saved.
+
+    Only tensors and JSON are read; a recipe names no code.
+
+    Raises:
+        InputError: a file is missing or no recipe, or the weights belong to another model.
+    """
+    path = Path(path)
+    beside = path.with_suffix(".json")
+    try:
+        recipe = json.loads(beside.read_text(encoding="utf-8"))
+        weights = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{path} with {beside.name} cannot be read: {error}") from error
+    edits, seed = edits_of(recipe)
+    made = edited(model, edits, seed=seed)
+    try:
+        made.load_state_dict(weights)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"the weights of {path} do not fit {type(model).__name__}: {first}"
+        ) from error
+    return made
