@@ -304,6 +304,33 @@ def test_traced_norms_and_ends_that_nothing_closes_are_refused() -> None:
         assert is_unchanged(net, before)
 
 
+def test_a_norm_in_the_stream_between_blocks_is_refused() -> None:
+    blocks = nn.Sequential(HandWritten(8, lambda width: mlp(width, 2)), nn.LayerNorm(8))
+    net = nn.Sequential(*blocks, HandWritten(8, lambda width: mlp(width, 2)))
+    before = state(net)
+    with pytest.raises(InputError, match="for nets without a norm, and the stream passes 1 before"):
+        initialize_(net, "fixup", inputs=torch.randn(4, 8))
+    assert is_unchanged(net, before)
+    stem = nn.Sequential(nn.LayerNorm(8), HandWritten(8, lambda width: mlp(width, 2)))
+    assert initialize_(stem, "fixup", inputs=torch.randn(4, 8)).num_branches == 1
+
+
+def test_a_block_that_holds_two_gains_itself_runs_once() -> None:
+    class TwoGains(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = mlp(8, 2), mlp(8, 2)
+            self.gains = nn.ParameterList(nn.Parameter(torch.ones(1)) for _ in range(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x + self.gains[0] * self.a(x)
+            return x + self.gains[1] * self.b(x)
+
+    net = nn.Sequential(TwoGains(), TwoGains())
+    assert initialize_(net, "fixup", inputs=torch.randn(4, 8)).num_branches == 4
+    assert all(gain.item() == 1 for block in net for gain in block.gains)
+
+
 def test_a_gated_block_is_no_branch_of_a_sum() -> None:
     net = nn.Sequential(Residual(mlp(8, 2)), Residual(mlp(8, 2), skip=HighwayGate(8)))
     before = state(net[1])

@@ -92,6 +92,42 @@ def test_residuals_are_the_identity_whether_ordered_by_calls_or_not(inputs: Tens
         assert block.branch.attention.in_proj_weight.any()
 
 
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
+def test_an_encoder_that_a_decoder_attends_to_is_no_part_of_its_branches() -> None:
+    net = nn.Transformer(16, 2, 2, 2, 32, batch_first=True, norm_first=True).eval()
+    inputs = (torch.randn(2, 4, 16), torch.randn(2, 3, 16))
+    report = initialize_(net, "zero_last", inputs=inputs)
+    assert report.num_branches == 4 + 6
+    assert len({t.name for t in report.touched}) == 2 * 10
+    torch.testing.assert_close(net(*inputs), net.decoder.norm(inputs[1]), rtol=0, atol=0)
+    scaled = initialize_(net, "gpt2", inputs=inputs)
+    last = [t.name for t in scaled.touched if t.factor == 10**-0.5]
+    assert sorted(last) == sorted(t.name for t in report.touched if t.name.endswith("weight"))
+
+
+@pytest.mark.zoo
+def test_experts_of_a_mixture_are_closed_by_their_own_last_map() -> None:
+    transformers = pytest.importorskip("transformers", reason="it comes with the extra 'zoo'")
+    config = transformers.MixtralConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+        intermediate_size=64, vocab_size=100, num_local_experts=4,
+    )  # fmt: skip
+    net = transformers.AutoModel.from_config(config).eval()
+    tokens = {"input_ids": torch.randint(0, 100, (2, 9))}
+    report = initialize_(net, "zero_last", inputs=tokens)
+    assert [t.name for t in report.touched] == [
+        f"layers.{number}.{name}"
+        for number in range(2)
+        for name in ("self_attn.o_proj.weight", "mlp.experts.down_proj")
+    ]
+    with torch.no_grad():
+        out = net(**tokens).last_hidden_state
+        expected = net.norm(net.embed_tokens(tokens["input_ids"]))
+    assert torch.equal(out, expected)
+    with pytest.raises(InputError, match="gpt2 scales the last linear layer of each branch"):
+        initialize_(net, "gpt2", inputs=tokens)
+
+
 ENDS = {
     "linear": lambda: mlp(16, 2),
     "layers in another order": lambda: TwoLayers(16),

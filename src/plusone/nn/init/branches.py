@@ -20,7 +20,8 @@ class Branch:
 
     `closing` are those whose parameters, at zero, make the branch zero, and `last` the last linear
     maps: more than one where a branch ends in a sum of two, none where nothing tells. `residual` is
-    the wrapper, where there is one.
+    the wrapper, where there is one. `norm_before` is the norm that the stream itself passes between
+    the block before and this one, post-norm's, where a forward was recorded.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Branch:
     closing: tuple[Layer, ...]
     last: tuple[Layer, ...]
     residual: Residual | None = None
+    norm_before: str = ""
 
     @property
     def weights(self) -> tuple[Layer, ...]:
@@ -50,7 +52,7 @@ class Branches:
 
     `others` are the layers outside of branches, as they are registered; `heads` are the linear maps
     behind all branches: with a recorded forward the last that runs, else all that are registered
-    there. `shared` are layers and wrappers that run more than once.
+    there. `shared` are the branches' layers that run more than once.
     """
 
     found: tuple[Branch, ...]
@@ -161,15 +163,13 @@ def _wrapped(model: nn.Module) -> set[nn.Module]:
 
 
 def _shared(model: nn.Module, branches: list[Branch], run: Recorded | None) -> tuple[str, ...]:
-    parts = [(layer.name, layer.module) for branch in branches for layer in branch.layers]
-    parts += [(b.label, b.residual) for b in branches if b.residual is not None]
-    count = Counter(module for _, module in parts)
+    layers = [layer for branch in branches for layer in branch.layers]
     if run is not None:
-        again = run.called_again
+        again = run.read_again
     else:
-        places = Counter(module for _, module in model.named_modules(remove_duplicate=False))
-        again = frozenset(module for module, times in places.items() if times > 1)
-    return tuple(dict.fromkeys(n for n, m in parts if m in again or count[m] > 1))
+        places = Counter(m for _, m in model.named_modules(remove_duplicate=False))
+        again = frozenset(m for m, times in places.items() if times > 1)
+    return tuple(dict.fromkeys(layer.name for layer in layers if layer.module in again))
 
 
 def refuse_shared(branches: Branches, method: str) -> None:

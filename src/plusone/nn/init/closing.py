@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from plusone.capture.trace import Op, Trace
+from plusone.capture.trace import Op, Trace, ValueRef
 from plusone.graph.opkinds import ADD, ADD_GATED, ADD_PRODUCT, CONCAT, MIXING, NORM, base_name
 from plusone.nn.init.layers import Layer
 
@@ -33,12 +33,12 @@ Closing = frozenset[int]
 
 def multiplies(op: Op) -> bool:
     """Whether the operation is zero once its parameters are: a linear map, a norm, a scale."""
-    return base_name(op.name) in MIXING | ADD_PRODUCT | NORM | {"mul"}
+    return weighs(op) or base_name(op.name) in NORM | {"mul"}
 
 
 def weighs(op: Op) -> bool:
     """Whether the operation is a linear map by its parameters."""
-    return base_name(op.name) in MIXING | ADD_PRODUCT
+    return base_name(op.name) in MIXING | ADD_PRODUCT | {"_grouped_mm"}
 
 
 def closing_parameters(
@@ -58,9 +58,19 @@ def closing_parameters(
         if own and ends(op):
             found[number] = own
         elif number not in computed:
-            parents = [found.get(ref[0]) for ref in op.parents if ref[0] not in computed]
+            parents = [
+                found.get(ref[0])
+                for ref in op.parents
+                if ref[0] not in computed and _is_float(trace, ref)
+            ]
             found[number] = _combined(base_name(op.name), parents, own)
     return _all_of([found.get(value) for value in values])
+
+
+def _is_float(trace: Trace, ref: ValueRef) -> bool:
+    """Whether it is a signal: indices and masks choose, and are not what is zero."""
+    number, output = ref
+    return trace.ops[number].is_float[max(output, 0)]
 
 
 def _combined(name: str, parents: list[Closing | None], own: Closing) -> Closing | None:

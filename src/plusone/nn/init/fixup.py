@@ -75,6 +75,11 @@ def _check(branch: Branch) -> None:
             f"fixup is for nets without a norm, and {branch.label} has {type(norm).__name__}; "
             "build it with norm=None, or use method='zero_last'."
         )
+    if branch.norm_before:
+        raise InputError(
+            f"fixup is for nets without a norm, and the stream passes {branch.norm_before} before "
+            f"{branch.label}; take the norms out, or use method='zero_last'."
+        )
     if not branch.last:
         raise InputError(
             f"fixup sets the last layer of each branch to zero, and the end of {branch.label} is "

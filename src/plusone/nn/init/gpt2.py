@@ -32,7 +32,7 @@ def gpt2(model: nn.Module, branches: Branches, generator: torch.Generator | None
     """
     refuse_shared(branches, "gpt2")
     for branch in branches.found:
-        if not branch.last:
+        if not branch.last or any(layer.kind in ("other", "attention") for layer in branch.last):
             raise InputError(
                 f"gpt2 scales the last linear layer of each branch, and {branch.label} does not "
                 "end in one."

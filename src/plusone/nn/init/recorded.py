@@ -16,14 +16,14 @@ from plusone.target.subject import subject_of
 class Recorded:
     """A trace with the modules by the paths in it.
 
-    `last_read` is the last operation that reads a parameter of a module's own, and
-    `called_again` holds the modules that ran more than once.
+    `last_read` is the last operation that reads a parameter of a module's own, and `read_again`
+    holds the modules of whose parameters one is read in more than one call.
     """
 
     trace: Trace
     modules: dict[str, nn.Module]
     last_read: dict[nn.Module, int]
-    called_again: frozenset[nn.Module]
+    read_again: frozenset[nn.Module]
 
     def position(self, module: nn.Module) -> int:
         """The last operation that reads a parameter of the module's own, -1 if none does."""
@@ -37,9 +37,13 @@ def recorded(model: nn.Module, inputs: object) -> Recorded:
         trace = record(subject.model, subject.args, subject.kwargs, box=box).trace
     modules = dict(subject.model.named_modules())
     owners = [modules[path.rpartition(".")[0]] for path in trace.parameters]
+    calls: dict[int, set[int]] = {}
+    for op in trace.ops:
+        for position in op.params:
+            calls.setdefault(position, set()).add(op.call)
     return Recorded(
         trace=trace,
         modules=modules,
         last_read={owners[p]: number for number, op in enumerate(trace.ops) for p in op.params},
-        called_again=frozenset(modules[call.path] for call in trace.calls if call.turn),
+        read_again=frozenset(owners[p] for p, places in calls.items() if len(places) > 1),
     )

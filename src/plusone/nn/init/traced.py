@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from plusone.capture.trace import Op, Trace
+from plusone.graph.opkinds import NORM, TRANSPARENT, base_name
 from plusone.graph.skipgraph import Block, find_skips
 from plusone.nn.init.branches import Branch
 from plusone.nn.init.closing import closing_parameters, multiplies, weighs
@@ -26,16 +27,17 @@ def traced_branches(run: Recorded) -> tuple[list[Branch], int]:
         and not block.is_composite
     ]
     end = max((block.output[0] for block in blocks), default=-1)
-    return [_branch(run, block) for block in blocks], end
+    start = min((block.output[0] for block in blocks), default=-1)
+    return [_branch(run, block, start) for block in blocks], end
 
 
-def _branch(run: Recorded, block: Block) -> Branch:
+def _branch(run: Recorded, block: Block, start: int) -> Branch:
     trace = run.trace
     ends = {block.entry[0]} | ({block.skip_value[0]} if block.skip_value else set())
     values = [ref[0] for ref in block.branches]
-    inside = _reached(trace, values, ends)
+    inside = _reached(trace, values, ends, after=block.entry[0])
     # A sum of several parts is one join, and its biases are read there.
-    sums = _reached(trace, [block.output[0]], {*ends, *values})
+    sums = _reached(trace, [block.output[0]], {*ends, *values}, after=block.entry[0])
     biases = [p for number in sums for p in trace.ops[number].params]
     read = [p for number in inside for p in trace.ops[number].params]
 
@@ -48,16 +50,33 @@ def _branch(run: Recorded, block: Block) -> Branch:
         layers=_layers(run, [*read, *biases]),
         closing=closed_by(multiplies),
         last=closed_by(weighs),
+        norm_before=_norm_before(trace, block.entry[0], start),
     )
 
 
-def _reached(trace: Trace, starts: Sequence[int], ends: set[int]) -> list[int]:
-    """Operations from which `starts` are reached before `ends`, in order of execution."""
+def _norm_before(trace: Trace, entry: int, start: int) -> str:
+    """The call of the norm whose output enters the block, if it ran after operation `start`."""
+    while entry > start:
+        op = trace.ops[entry]
+        name = base_name(op.name)
+        if name in NORM:
+            return trace.calls[op.call].path or op.name
+        if name not in TRANSPARENT or not op.parents:
+            break
+        entry = op.parents[0][0]
+    return ""
+
+
+def _reached(trace: Trace, starts: Sequence[int], ends: set[int], *, after: int) -> list[int]:
+    """Operations from which `starts` are reached before `ends`, in order of execution.
+
+    What ran before the block, such as an encoder that its branch attends to, is no part of it.
+    """
     seen: set[int] = set()
     waiting = list(starts)
     while waiting:
         number = waiting.pop()
-        if number not in seen and number not in ends:
+        if number > after and number not in seen and number not in ends:
             seen.add(number)
             waiting.extend(ref[0] for ref in trace.ops[number].parents)
     return sorted(seen)
