@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -163,18 +164,55 @@ class AddsItsInput(nn.Module):
         return out
 
 
+class Ends(nn.Module):
+    """An activation that is no module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.inner = mlp(8, 2)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.inner(x))
+
+
 @pytest.mark.parametrize("method", ["fixup", "zero_last"])
-@pytest.mark.parametrize("branch", [nn.Sequential(mlp(8, 2), nn.Sigmoid()), AddsItsInput()])
+@pytest.mark.parametrize(
+    ("branch", "message"),
+    [
+        (AddsItsInput(), "the branch of 1 is not zero even so: what follows it gives something"),
+        (Ends(torch.sigmoid), "the branch of 1 is not zero even so"),
+        (Ends(torch.relu), "in 1 that layer gets no gradient"),
+    ],
+)
 def test_what_stands_behind_the_last_layer_is_seen_by_running_it(
-    method: str, branch: nn.Module
+    method: str, branch: nn.Module, message: str
 ) -> None:
     net = nn.Sequential(Residual(mlp(8, 2)), Residual(branch), nn.Linear(8, 3))
     before, random = state(net), torch.get_rng_state()
-    with pytest.raises(InputError, match="the branch of 1 is not zero even so: what follows"):
+    with pytest.raises(InputError, match=message):
         initialize_(net, method, inputs=torch.randn(4, 8, generator=torch.Generator()))
     assert is_unchanged(net, before)
     assert not any(m._forward_hooks for m in net.modules())
     assert method == "fixup" or torch.equal(random, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("method", ["fixup", "zero_last"])
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.ReLU6(), nn.Sigmoid(), nn.Softmax(-1)])
+@pytest.mark.parametrize("way", ["registered", "called", "traced"])
+def test_a_branch_that_ends_in_what_is_flat_or_not_zero_at_zero_is_refused(
+    method: str, activation: nn.Module, way: str
+) -> None:
+    """Behind a layer of zeros a ReLU has no gradient: the block would stay its skip for good."""
+    branch = nn.Sequential(mlp(8, 2), activation)
+    net: nn.Module = nn.Sequential(HandWritten(8, lambda _: branch))
+    if way != "traced":
+        net = nn.Sequential(Residual(branch))
+    before = state(net)
+    message = "zero_last: no layer of 0 is known to make" if method == "zero_last" else "the end of"
+    with pytest.raises(InputError, match=message):
+        initialize_(net, method, inputs=None if way == "registered" else torch.randn(2, 8))
+    assert is_unchanged(net, before)
 
 
 def test_a_generator_of_another_kind_fails_before_skips_are_scaled() -> None:

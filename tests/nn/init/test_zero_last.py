@@ -13,7 +13,7 @@ from nn.init.measure import HandWritten, is_unchanged, state
 from nn.nets import TwoLayers, mlp, transformer
 from plusone.errors import InputError
 from plusone.nn import Residual, ScalarBias, initialize_
-from plusone.testing import assert_identity_at_init
+from plusone.testing import assert_every_parameter_matters, assert_identity_at_init
 
 timm = pytest.importorskip("timm", reason="timm comes with the extra 'zoo'")
 
@@ -44,7 +44,9 @@ def skip_of_a_resnet(block: nn.Module, x: Tensor) -> Tensor:
 
 
 @pytest.mark.zoo
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "seresnet50", "skresnet18"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "resnet50", "seresnet50", "skresnet18", "res2net50_26w_4s"]
+)
 def test_the_blocks_of_a_timm_resnet_are_their_skips(name: str) -> None:
     net = timm.create_model(name, zero_init_last=False).eval()
     x = torch.randn(2, 3, 64, 64)
@@ -128,12 +130,76 @@ def test_experts_of_a_mixture_are_closed_by_their_own_last_map() -> None:
         initialize_(net, "gpt2", inputs=tokens)
 
 
+class Group(nn.Module):
+    """Residual in residual, as in RCAN: x + conv(blocks(x))."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            *(HandWritten(16, lambda width: mlp(width, 2)) for _ in range(3))
+        )
+        self.last = nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.last(self.blocks(x))
+        return out
+
+
+def test_a_residual_in_a_residual_is_closed_in_both() -> None:
+    net, x = nn.Sequential(Group(), Group()), torch.randn(4, 16)
+    report = initialize_(net, "zero_last", inputs=x)
+    assert report.num_branches == 8
+    assert_identity_at_init(net, x)
+    for group in net:
+        assert_identity_at_init(group.blocks, x)
+    assert initialize_(net, "fixup", inputs=x).num_branches == 8
+    inner = {t.factor for t in initialize_(net, "fixup", inputs=x).touched if t.factor}
+    assert inner == {8**-0.5}  # m = 2 in the inner branches, and 1 in the outer's own layers
+
+
+class Around(nn.Module):
+    """A long skip around blocks of another module, as a U-Net's that adds: no branch of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            *(HandWritten(16, lambda width: mlp(width, 2)) for _ in range(3))
+        )
+        self.decoder = HandWritten(16, lambda width: mlp(width, 2))
+        self.join = nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.join(self.decoder(self.encoder(x)))
+
+
+def test_a_skip_around_the_whole_net_is_no_block() -> None:
+    net, x = Around(), torch.randn(4, 16)
+    report = initialize_(net, "zero_last", inputs=x)
+    assert report.num_branches == 4
+    assert net.join.weight.any()
+    assert_identity_at_init(net.encoder, x)
+
+
+@pytest.mark.zoo
+def test_mambas_layers_are_closed_and_the_skip_inside_a_scan_is_left_alone() -> None:
+    transformers = pytest.importorskip("transformers", reason="it comes with the extra 'zoo'")
+    config = transformers.MambaConfig(hidden_size=32, num_hidden_layers=2, vocab_size=100)
+    net = transformers.MambaModel(config).eval()
+    tokens = {"input_ids": torch.randint(0, 100, (2, 9))}
+    report = initialize_(net, "zero_last", inputs=tokens)
+    assert [t.name for t in report.touched] == [f"layers.{n}.mixer.out_proj.weight" for n in (0, 1)]
+    with torch.no_grad():
+        expected = net.norm_f(net.embeddings(tokens["input_ids"]))
+        assert torch.equal(net(**tokens).last_hidden_state, expected)
+
+
 ENDS = {
     "linear": lambda: mlp(16, 2),
     "layers in another order": lambda: TwoLayers(16),
     "norm": lambda: nn.Sequential(mlp(16, 2), nn.LayerNorm(16)),
     "batch norm": lambda: nn.Sequential(mlp(16, 2), nn.BatchNorm1d(16)),
-    "ReLU": lambda: nn.Sequential(mlp(16, 2), nn.ReLU()),
+    "GELU": lambda: nn.Sequential(mlp(16, 2), nn.GELU()),
+    "dropout": lambda: nn.Sequential(mlp(16, 2), nn.Dropout(0.3)),
     "PReLU": lambda: nn.Sequential(mlp(16, 2), nn.PReLU()),
     "PReLU of channels": lambda: nn.Sequential(mlp(16, 2), nn.PReLU(16)),
     "scalar bias": lambda: nn.Sequential(mlp(16, 2), opened(ScalarBias())),
@@ -163,6 +229,7 @@ def test_whatever_closes_the_branch_is_found(end: str, way: str) -> None:
     report = initialize_(block, "zero_last", inputs=None if way == "registered" else x)
     assert report.order == way
     assert_identity_at_init(block, x)
+    assert_every_parameter_matters(block.eval(), x, ignore=["*.0.bias"] if "batch" in end else [])
     if "PReLU" in end:
         assert all(p.any() for m in block.modules() if isinstance(m, nn.PReLU) for p in [m.weight])
 
@@ -234,7 +301,9 @@ def test_a_branch_that_nothing_closes_is_refused_by_name() -> None:
     for way, block in open_ends.items():
         net = nn.Sequential(block)
         before = state(net)
-        with pytest.raises(InputError, match="zero_last: nothing in 0 is known to make its branch"):
+        with pytest.raises(
+            InputError, match="zero_last: no layer of 0 is known to make its branch"
+        ):
             initialize_(net, "zero_last", inputs=torch.randn(2, 8) if way == "traced" else None)
         assert is_unchanged(net, before)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from plusone.errors import InputError
-from plusone.nn.init.closing import closing_layers
+from plusone.nn.init.closing import closing_layers, passes_zero
 from plusone.nn.init.layers import Layer, layer_of
 from plusone.nn.init.recorded import Recorded, recorded
 from plusone.nn.residual import Residual
@@ -118,14 +118,37 @@ def _of_residual(name: str, residual: Residual, run: Recorded | None) -> Branch:
                 "these inputs, so its place in the branch is not known; give other inputs, or none."
             )
         layers.sort(key=lambda layer: run.position(layer.module))
-    weights = [layer for layer in layers if layer.kind != "vector"]
+    closing = closing_layers(layers)
+    weights = tuple(layer for layer in layers if layer.kind != "vector")[-1:]
+    ends_in_weight = bool(closing) and closing[0] in weights
+    last = closing if ends_in_weight else tuple(o for o in weights if o.kind == "weight")
     return Branch(
         name=name,
         layers=tuple(layers),
-        closing=closing_layers(layers),
-        last=tuple(layer for layer in weights[-1:] if layer.kind == "weight"),
+        closing=closing if _is_open_behind(residual, closing) else (),
+        last=last if _is_open_behind(residual, last) else (),
         residual=residual,
     )
+
+
+def _is_open_behind(residual: Residual, closing: tuple[Layer, ...]) -> bool:
+    """Whether zeros pass what follows the layer in a chain, and a gradient comes back.
+
+    A ReLU behind a layer of zeros would let none through; a sigmoid gives no zeros. In a branch
+    that is no chain of modules nothing can be said of what follows.
+    """
+    if not closing:
+        return False
+    chain = [*_chain(residual.branch), *([residual.branch_norm] if residual.branch_norm else [])]
+    first, zeroed = closing[0].module, {layer.module for layer in closing}
+    places = [n for n, m in enumerate(chain) if any(part is first for part in m.modules())]
+    return not places or passes_zero(chain[places[-1] + 1 :], zeroed)
+
+
+def _chain(module: nn.Module) -> list[nn.Module]:
+    if not isinstance(module, nn.Sequential):
+        return [module]
+    return [part for child in module for part in _chain(child)]
 
 
 def _own_layers(path: str, module: nn.Module) -> list[Layer]:

@@ -7,7 +7,7 @@ each of a single dimension tried out on a copy.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,10 @@ from plusone.nn.init.layers import Layer
 # What a sum of parts at zero gives is zero; a product is, if one of its factors is.
 _SUMS = (ADD - ADD_GATED) | CONCAT
 _PRODUCTS = frozenset(["mul", "bmm", "matmul", "mm"])
-# Not zero at zero, whatever comes before.
+# Not zero at zero, or flat there: what comes before would get no gradient and stay zero for good.
 _OPEN = frozenset(
     [
+        *("relu", "threshold", "hardtanh", "clamp", "clamp_min", "abs", "square"),
         *("sigmoid", "hardsigmoid", "exp", "cos", "softplus", "_softmax", "_log_softmax"),
         *("reciprocal", "rsqrt", "pow", "div", "log_sigmoid_forward", "addcmul", "addcdiv"),
     ]
@@ -96,6 +97,35 @@ def _computed_from_parameters(trace: Trace) -> dict[int, Closing]:
         if number not in inputs and all(ref[0] in found for ref in op.parents):
             found[number] = frozenset(op.params).union(*(found[ref[0]] for ref in op.parents))
     return found
+
+
+def passes_zero(modules: Sequence[nn.Module], zeroed: Collection[nn.Module]) -> bool:
+    """Whether modules, one after the other, give zero for zero, and a gradient there.
+
+    Tried out on copies, in which the parameters of `zeroed` are zero, and on a few shapes; what
+    cannot be called on any of them counts as passing.
+    """
+    tail = copy.deepcopy(nn.ModuleList(modules)).eval()
+    originals = nn.ModuleList(modules).modules()
+    with torch.no_grad():
+        for original, copied in zip(originals, tail.modules(), strict=True):
+            if original in zeroed:
+                for parameter in copied.parameters(recurse=False):
+                    parameter.zero_()
+    like = next(tail.parameters(), torch.empty(()))
+    widths = {p.numel() for p in tail.parameters() if p.dim() == 1} - {1}
+    for before, after in _AXES:
+        x = torch.zeros((*before, max(widths, default=4), *after)).to(like).requires_grad_()
+        try:
+            with torch.enable_grad():
+                y = x
+                for module in tail:
+                    y = module(y)
+                (gradient,) = torch.autograd.grad(y.sum(), x)
+        except Exception:  # a stranger's modules, on a shape that may not be theirs
+            continue
+        return not y.any() and bool(gradient.any())
+    return True
 
 
 def closing_layers(layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -6,6 +6,7 @@ A branch is what lies between a join that adds and the place where its skip leav
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from plusone.capture.trace import Op, Trace
 from plusone.graph.opkinds import NORM, TRANSPARENT, base_name
@@ -18,17 +19,50 @@ from plusone.nn.init.recorded import Recorded
 
 def traced_branches(run: Recorded) -> tuple[list[Branch], int]:
     """The branches of all residual blocks that add, in the order in which they run, and the last
-    join."""
-    blocks = [
-        block
-        for block in find_skips(run.trace).blocks
-        if block.kind == "residual"
-        and block.skip in ("identity", "projection", "scaled")
-        and not block.is_composite
-    ]
-    end = max((block.output[0] for block in blocks), default=-1)
-    start = min((block.output[0] for block in blocks), default=-1)
-    return [_branch(run, block, start) for block in blocks], end
+    join.
+
+    A skip around whole blocks, as a U-Net's, makes no branch; a block whose own module holds
+    others inside is one, and of those inside it such as can be closed, which then own their layers.
+    """
+    residual = [block for block in find_skips(run.trace).blocks if block.kind == "residual"]
+    adding = [b for b in residual if b.skip in ("identity", "projection", "scaled")]
+    inner = {id(b): [o for o in residual if o is not b and _contains(b, o)] for b in adding}
+    kept = [b for b in adding if not b.is_composite or _is_own(b, inner[id(b)])]
+    end = max((block.output[0] for block in kept), default=-1)
+    start = min((block.output[0] for block in kept), default=-1)
+    around = [b for b in kept if b.is_composite]
+    found = []
+    for block in kept:
+        branch = _branch(run, block, start)
+        is_inside = any(block is not other and _contains(other, block) for other in around)
+        if not is_inside or (block.skip != "scaled" and branch.closing):
+            found.append((block, branch))
+    return [_without_inner(branch, block, found) for block, branch in found], end
+
+
+def _contains(outer: Block, inner: Block) -> bool:
+    return outer.entry[0] <= inner.entry[0] and inner.output[0] <= outer.output[0]
+
+
+def _is_own(block: Block, inner: list[Block]) -> bool:
+    """Whether everything inside runs in the block's own module."""
+    own = f"{block.module}."
+    return bool(block.module) and all(f"{b.module}.".startswith(own) for b in inner)
+
+
+def _without_inner(branch: Branch, block: Block, found: list[tuple[Block, Branch]]) -> Branch:
+    """The branch without the layers of the branches inside it."""
+    theirs = {
+        (layer.module, name)
+        for other, inside in found
+        if other is not block and _contains(block, other)
+        for layer in inside.layers
+        for name in layer.own
+    }
+    layers = tuple(
+        layer for layer in branch.layers if not theirs & {(layer.module, n) for n in layer.own}
+    )
+    return replace(branch, layers=layers)
 
 
 def _branch(run: Recorded, block: Block, start: int) -> Branch:

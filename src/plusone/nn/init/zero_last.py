@@ -26,8 +26,9 @@ def zero_last(branches: Branches) -> list[Touched]:
             last = branch.layers[-1]
             hint = "" if branches.order == "traced" else " End it with a linear layer or a norm."
             raise InputError(
-                f"zero_last: nothing in {branch.label} is known to make its branch zero; its last "
-                f"layer is {last.name or 'the model'} ({type(last.module).__name__}).{hint}"
+                f"zero_last: no layer of {branch.label} is known to make its branch zero and to "
+                "get a gradient there, as behind a ReLU; its last is "
+                f"{last.name or 'the model'} ({type(last.module).__name__}).{hint}"
             )
     closing: dict[object, Layer] = {}
     for layer in (layer for branch in branches.found for layer in branch.closing):
