@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--before", action="store_true", help="without plusone.fix")
     parser.add_argument("--rescan", action="store_true", help="the verdicts of the rows there are")
     parser.add_argument("--case", action="append", help="only this one; may be repeated")
+    parser.add_argument("--seed", action="append", type=int, help="only this one; may be repeated")
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--of", type=int, default=1)
     parser.add_argument("--rows", type=Path, default=ROWS)
@@ -138,7 +139,7 @@ def main() -> None:
     arms = ARMS[:1] if options.before else ARMS
     wanted = [
         (case, seed, arm)
-        for seed in SEEDS
+        for seed in options.seed or SEEDS
         for arm in arms
         for case in CASES.values()
         if not options.case or case.name in options.case
