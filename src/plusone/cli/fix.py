@@ -39,6 +39,9 @@ def fix(
         int | None,
         Parameter(help="Train original and repaired model for so many steps, side by side."),
     ] = None,
+    trial: Annotated[
+        int, Parameter(help="Most steps of the trial that confirms a plan; 0 trusts the scan.")
+    ] = 150,
     code: Annotated[
         bool, Parameter(help="Print the plan as code to paste, and nothing else.", negative="")
     ] = False,
@@ -61,7 +64,7 @@ def fix(
 
     Exit codes: 0 nothing to repair, 1 there is a plan, 2 the model cannot be edited or run.
     """
-    _check(verify, save, json)
+    _check(verify, trial, save, json)
     with redirect_stdout(sys.stderr), shown_progress(quiet=quiet) as progress:
         if progress is not None:
             progress(f"building {target}", 0.0)
@@ -71,7 +74,13 @@ def fix(
         measure = Measure(loss=loss)
         subject = resolve(target, target_options(feed, measure=measure, device="cpu"))
         try:
-            repair = fix_subject(subject, preserve=preserve, seed=feed.seed, progress=progress)
+            repair = fix_subject(
+                subject,
+                preserve=preserve,
+                trial_steps=trial,
+                seed=feed.seed,
+                progress=progress,
+            )
             plan = repair.plan
             can_apply = bool(plan.edits) and not plan.refusal
             proof = repair.verify(verify) if verify is not None and can_apply else None
@@ -88,10 +97,12 @@ def fix(
     return int(bool(plan.edits))
 
 
-def _check(verify: int | None, save: str | None, json: str | None) -> None:
+def _check(verify: int | None, trial: int, save: str | None, json: str | None) -> None:
     """Raises before anything is built where an option cannot be followed."""
     if verify is not None and verify < 1:
         raise InputError(f"--verify is {verify}; it must be 1 or more")
+    if trial < 0:
+        raise InputError(f"--trial is {trial}; it must be 0 or more")
     for option, file in (("--save", save), ("--json", json)):
         if file not in (None, "-") and not Path(str(file)).parent.is_dir():
             raise InputError(f"{option} {file}: there is no folder '{Path(str(file)).parent}'")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from plusone.errors import CaptureError
+from plusone.errors import CaptureError, PlusoneError
 from plusone.fix.candidates import candidates
 from plusone.fix.edits import Edit, Recall, Remember, WrapInSkip
 from plusone.fix.edits.edit import Part
@@ -24,6 +24,7 @@ from plusone.fix.resolutions import long_skips
 from plusone.fix.sites import Survey, survey
 from plusone.fix.states import recalled_states
 from plusone.fix.surgery import edited, ordered
+from plusone.fix.trial import Trial, tried_out
 from plusone.records import ScanConfig
 from plusone.report import Report
 from plusone.scan import scan_subject
@@ -35,6 +36,8 @@ Tell = Callable[[str, float], None]
 # the calibration no longer tells two nets apart.
 ENOUGH = 0.95
 # Warnings that a net can have with a gradient of the right size, and that keep it from training.
+# So many repairs are tried out, best scans first.
+_TRIALS = 3
 _TROUBLE = ("A302", "A303")
 
 
@@ -47,6 +50,7 @@ class Request:
     report: Report
     preserve: bool
     seed: int
+    trial_steps: int = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +85,19 @@ def make_plan(request: Request, tell: Tell) -> Plan:
             request, before, _Trial(name="", edits=base, forecast=now), reasons, (), refused
         )
     reasons.append(_why(report, depth))
+    original = _trial(request, subject.model)
+    if original is not None and original.learned and not base and before.label != "unstable":
+        return _empty(
+            request,
+            f"nothing to repair: {reasons[-1]}; but in a trial the model learns all the same "
+            f"({original})",
+        )
     if request.preserve:
         return _kept(request, before, base, now, reasons, refused)
     trials = _search(request, place, base, tell)
     if base:
         trials.insert(0, _Trial(name="the missing parts alone", edits=base, forecast=now))
-    best = max(trials, key=lambda t: _score(t.forecast), default=None)
+    best = _confirmed(request, trials, tell)
     if best is None or _score(best.forecast) <= _score(before):
         return _hopeless(request, before, reasons, trials, place)
     others = tuple(t for t in trials if t is not best)
@@ -181,6 +192,28 @@ def _tried(request: Request, name: str, edits: tuple[Edit, ...]) -> _Trial:
     config = ScanConfig(seed=request.seed, quick=True)
     report = scan_subject(replace(request.subject, model=model), config)
     return _Trial(name=name, edits=edits, forecast=forecast(report, model))
+
+
+def _confirmed(request: Request, trials: list[_Trial], tell: Tell) -> _Trial | None:
+    """The best by its scan of those that learn in a trial, of the best few; else the best."""
+    ranked = sorted(trials, key=lambda t: _score(t.forecast), reverse=True)
+    for trial in ranked[:_TRIALS] if request.trial_steps else ():
+        tell(f"a trial of: {trial.name}", 0.95)
+        model = edited(request.subject.model, trial.edits, seed=request.seed)
+        found = _trial(request, model)
+        if found is not None and found.learned:
+            return trial
+    return ranked[0] if ranked else None
+
+
+def _trial(request: Request, model: nn.Module) -> Trial | None:
+    """How the model does in a trial; None where none was asked for or it does not run."""
+    if not request.trial_steps:
+        return None
+    try:
+        return tried_out(request.subject, model, steps=request.trial_steps, seed=request.seed)
+    except (RuntimeError, TypeError, ValueError, PlusoneError):  # a loss that fits no constant
+        return None
 
 
 def _why(report: Report, depth: int) -> str:

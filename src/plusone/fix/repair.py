@@ -105,6 +105,7 @@ def fix(
     *,
     report: Report | None = None,
     preserve: bool = False,
+    trial_steps: int = 150,
     seed: int = 0,
 ) -> Fix:
     """The repair of `model`, which is left as it is: `.plan`, `.apply()`, `.verify()`.
@@ -112,7 +113,9 @@ def fix(
     `inputs`, `targets` and `loss_fn` are those of `plusone.scan`; 16 samples or more give the
     calibrated verdict. `report` is a scan of the same model and batch, else one is made. With
     `preserve`, only edits that keep the outputs bit by bit are allowed. New weights are drawn from
-    `seed`. Cost: one quick scan, a copy and a quick scan for each repair that is tried.
+    `seed`. Where the scan says that the net will not train, that is confirmed by a trial of
+    `trial_steps` on a copy, and so is the repair; 0 trusts the scan.
+    Cost: one quick scan, a copy and a quick scan for each repair that is tried, and the trials.
 
     Raises:
         PlusoneError: as `plusone.scan`; or the model cannot be copied.
@@ -120,16 +123,35 @@ def fix(
     subject = subject_of(model, inputs, targets, loss_fn)
     if report is None:
         report = scan_subject(subject, ScanConfig(seed=seed, quick=True))
-    return Fix(Request(given=model, subject=subject, report=report, preserve=preserve, seed=seed))
+    return Fix(
+        Request(
+            given=model,
+            subject=subject,
+            report=report,
+            preserve=preserve,
+            seed=seed,
+            trial_steps=trial_steps,
+        )
+    )
 
 
 def fix_subject(
-    subject: Subject, *, preserve: bool = False, seed: int = 0, progress: Tell | None = None
+    subject: Subject,
+    *,
+    preserve: bool = False,
+    trial_steps: int = 150,
+    seed: int = 0,
+    progress: Tell | None = None,
 ) -> Fix:
     """The repair of a resolved subject. `progress` is told each stage and the share done."""
     report = scan_subject(subject, ScanConfig(seed=seed, quick=True), progress)
     request = Request(
-        given=subject.model, subject=subject, report=report, preserve=preserve, seed=seed
+        given=subject.model,
+        subject=subject,
+        report=report,
+        preserve=preserve,
+        seed=seed,
+        trial_steps=trial_steps,
     )
     return Fix(request, tell=progress)
 

@@ -9,22 +9,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from plusone.capture.nested import tensors_in
 from plusone.capture.sandbox import sandbox
 from plusone.errors import InputError
+from plusone.fix.task import Loss, task_of
 from plusone.target.subject import Subject
 
 Tell = Callable[[str, float], None]
-Loss = Callable[[object], torch.Tensor]
 
 # A net trains if it comes half as far down as the better of the two does, and that one has come
 # down by a twentieth at least.
 _HALF = 0.5
 _LEAST = 0.05
-# The largest random map from inputs to targets, in numbers.
-_LARGEST = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +73,7 @@ def verify(subject: Subject, repaired: nn.Module, training: Training, tell: Tell
     """
     if training.steps < 1:
         raise InputError(f"steps is {training.steps}; it must be 1 or more")
-    loss_of, task = _task(subject, training.seed)
+    loss_of, task = task_of(subject, training.seed)
     curves: tuple[list[float], list[float]] = ([], [])
     is_interrupted = False
     pairs = (("original", subject.model), ("repaired", repaired))
@@ -119,40 +115,6 @@ def _training(
             loss.backward()
             optimizer.step()
             yield step + 1
-
-
-def _task(subject: Subject, seed: int) -> tuple[Loss, str]:
-    """The loss as a function of the model's output, and what it is in words."""
-    fn, targets = subject.loss_fn, subject.targets
-    if fn is not None:
-        name = getattr(fn, "__name__", type(fn).__name__)
-        return (lambda output: fn(output) if targets is None else fn(output, targets)), name
-    wanted: dict[tuple[int, ...], torch.Tensor] = {}
-
-    def stand_in(output: object) -> torch.Tensor:
-        first = next(t for t in tensors_in(output) if t.is_floating_point())
-        shape = tuple(first.shape)
-        if shape not in wanted:
-            wanted[shape] = _mapped(subject, first, seed)
-        return F.mse_loss(first, wanted[shape])
-
-    return stand_in, "a stand-in, as the target has no loss: a random linear map of its inputs"
-
-
-def _mapped(subject: Subject, output: torch.Tensor, seed: int) -> torch.Tensor:
-    """Targets of unit variance: a fixed random map of each sample, or noise for whole numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    inputs = [t for t in tensors_in((subject.args, subject.kwargs)) if t.is_floating_point()]
-    first = next((t for t in inputs if t.dim() and t.shape[:1] == output.shape[:1]), None)
-    if first is None or not output.dim():
-        return torch.randn(output.shape, generator=generator).to(output)
-    x = first.detach().reshape(first.shape[0], -1).float().cpu()
-    size = output[0].numel()
-    if x.shape[1] * size > _LARGEST:
-        return torch.randn(output.shape, generator=generator).to(output)
-    made = x @ torch.randn(x.shape[1], size, generator=generator)
-    made = (made - made.mean(0)) / made.std(0).clamp_min(1e-6) if len(made) > 1 else made
-    return made.reshape(output.shape).to(output)
 
 
 def _end(curve: tuple[float, ...]) -> float:
