@@ -52,7 +52,8 @@ OPTIONS = {
     "diff": "--input --inputs --loss --mode --quick --quiet --repeats --samples --seed",
     "predict": "--activation --batch --density --depth --gain --json --norm --pattern --phases "
     "--placement --scale --svg --width --window",
-    "fix": "--code --input --inputs --json --loss --preserve --quiet --save --seed --trial --verify",
+    "fix": "--code --input --inputs --json --loss --preserve --quiet --save --seed --trial "
+    "--verify",
     "rule": "",
     "doctor": "",
 }

@@ -172,8 +172,8 @@ def test_with_collapse_and_alignment_the_probability_is_the_calibrated_one() -> 
     assert made.probability == pytest.approx(expected)
     assert not findings
     assert made.reason.endswith(
-        "gradients of random directions share 0.20 of their square, "
-        "the samples' geometry is kept to 0.60"
+        "directions of the gradient have a mean cos^2 of 0.20, "
+        "the samples keep an alignment of 0.60 with the input"
     )
 
 

@@ -124,3 +124,26 @@ def test_few_samples_are_not_compared() -> None:
     whole = scanned(net(10), torch.randn(LEAST_SAMPLES - 1, 20, dtype=torch.float64)).end_to_end
     assert not whole.gradient_collapse.is_measured
     assert not whole.input_alignment.is_measured
+
+
+def test_rows_of_tokens_are_told_into_samples() -> None:
+    table, first, second, head = (
+        nn.Embedding(50, 8),
+        nn.Linear(8, 8),
+        nn.Linear(8, 8),
+        nn.Linear(8, 4),
+    )
+    tokens = torch.randint(0, 50, (16, 6))
+
+    def by_sample(t: torch.Tensor) -> torch.Tensor:
+        x = first(table(t))
+        return head(x + torch.tanh(second(x)))
+
+    def by_token(t: torch.Tensor) -> torch.Tensor:
+        x = first(table(t).flatten(0, 1))
+        return head(x + torch.tanh(second(x))).unflatten(0, t.shape)
+
+    layers = (table, first, second, head)
+    found = [scanned(Function(f, *layers), tokens).end_to_end for f in (by_sample, by_token)]
+    assert found[0].input_alignment.is_measured
+    assert float(found[1].input_alignment) == pytest.approx(float(found[0].input_alignment))

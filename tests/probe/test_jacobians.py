@@ -113,7 +113,7 @@ def test_complex_nets_are_measured_as_real_ones_of_twice_the_width(dtype: torch.
     )
     rms = float(torch.linalg.matrix_norm(J.double()).mean()) / math.sqrt(10)
     assert float(found.frobenius_rms) == pytest.approx(rms, rel=1e-5)
-    assert not report.not_measured
+    assert all("collapse" in gap.what for gap in report.not_measured)  # of few samples
 
 
 @pytest.mark.parametrize("width", [20, 64])
@@ -144,7 +144,7 @@ def test_the_identity_is_measured_to_its_smallest_singular_value() -> None:
     report = plusone.scan(model, torch.randn(3, 40, dtype=torch.float64), timed=False)
     values = report.end_to_end.singular_values
     assert [float(v) for v in (values.min, values.median, values.max)] == pytest.approx([1.0] * 3)
-    assert not report.not_measured
+    assert all("collapse" in gap.what for gap in report.not_measured)  # of few samples
 
 
 def test_a_median_far_below_the_largest_value_is_not_guessed() -> None:

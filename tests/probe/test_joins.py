@@ -183,7 +183,8 @@ def test_branches_that_do_not_just_add_to_the_input_are_named_as_not_measured() 
     exact = dense_jacobian(model.function, x)
     top = float(singular_values(exact)[:, 0].mean())
     assert float(block.jacobian.spectral_norm) == pytest.approx(top)
-    assert [gap.what for gap in report.not_measured] == [f"branch Jacobian of {block.name}"]
+    gaps = [gap.what for gap in report.not_measured if "collapse" not in gap.what]
+    assert gaps == [f"branch Jacobian of {block.name}"]
 
 
 def test_positions_beside_the_samples_are_measured_sample_by_sample() -> None:

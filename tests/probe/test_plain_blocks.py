@@ -148,3 +148,23 @@ def test_what_stands_between_a_join_and_a_plain_block_belongs_to_the_plain_block
     J = dense_jacobian(lambda z: torch.sin(g(torch.relu(z))), y)
     norm = float(report.blocks[1].jacobian.spectral_norm)
     assert norm == pytest.approx(float(singular_values(J)[:, 0].mean()))
+
+
+@pytest.mark.parametrize(
+    "act",
+    [nn.SiLU, nn.Hardswish, nn.ELU, nn.ReLU, nn.Mish, nn.LeakyReLU, nn.CELU, nn.Hardtanh, nn.SELU],
+)
+def test_an_activation_in_place_has_the_gradient_of_one_beside(act: type[nn.Module]) -> None:
+    def stack(inplace: bool) -> nn.Sequential:
+        torch.manual_seed(0)
+        layers = [m for _ in range(4) for m in (nn.Linear(6, 6), act(inplace=inplace))]
+        return nn.Sequential(*layers, nn.Linear(6, 3)).double()
+
+    x = torch.randn(16, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    beside, inside = (plusone.scan(stack(k), x, quick=True) for k in (False, True))
+    assert [b.gradient_norm.value for b in beside.blocks] == pytest.approx(
+        [b.gradient_norm.value for b in inside.blocks], rel=1e-12
+    )
+    assert inside.end_to_end.gradient_collapse.value == pytest.approx(
+        beside.end_to_end.gradient_collapse.value, rel=1e-12
+    )

@@ -134,8 +134,8 @@ _TABLE = (
             "size may be perfect, and still the first layers can learn only what lies along them."
         ),
         fix=(
-            "Keep the blocks' Jacobians near isometries: identity skips with small branches, "
-            "orthogonal initialisation, fewer plain layers."
+            "Widen the narrow layer where one is named; else keep the blocks' Jacobians near "
+            "isometries: identity skips with small branches, or orthogonal weights."
         ),
         limits=(
             "Speaks where the calibrated verdict says that training is unlikely and no other rule "

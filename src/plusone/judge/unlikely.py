@@ -31,8 +31,8 @@ def _collapsed(evidence: Evidence) -> Finding:
     value, healthy = evidence.end_to_end.gradient_collapse, HEALTHY["collapse"]
     reason = (
         "whatever the loss asks for, the first block hears nearly the same: two random directions "
-        f"at the output send gradients there that share {_share(value)} of their square "
-        f"(nets that train: {healthy:.2f})"
+        f"at the output send gradients there with a mean cos^2 of {_share(value)} "
+        f"({healthy:.2f} in nets that train)"
     )
     trunk = trunk_of(evidence)
     where = trunk[0].name if trunk else ""
@@ -60,9 +60,8 @@ def _width(block: BlockReport) -> int:
 def _lost(evidence: Evidence) -> Finding:
     value, healthy = evidence.end_to_end.input_alignment, 10 ** HEALTHY["geometry"]
     reason = (
-        "where the samples lie to each other is lost on the way: their distances at the input and "
-        f"where the last layer reads have the alignment {_share(value)} "
-        f"(nets that train: {healthy:.2f})"
+        "how the samples lie to each other is lost on the way: the alignment of what the last "
+        f"layer reads with the input is {_share(value)} ({healthy:.2f} in nets that train)"
     )
     return finding("A305", _alike_from(evidence), value, healthy, reason)
 

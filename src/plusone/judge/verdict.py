@@ -80,8 +80,8 @@ def _kept(evidence: Evidence) -> str:
     return (
         f"{_gradient_words(float(whole.log10_gradient_ratio))}, "
         f"{_signal_words(float(whole.log10_signal_ratio), len(trunk_of(evidence)))}, "
-        f"gradients of random directions share {_short(whole.gradient_collapse)} of their square, "
-        f"the samples' geometry is kept to {_short(whole.input_alignment)}"
+        f"directions of the gradient have a mean cos^2 of {_short(whole.gradient_collapse)}, "
+        f"the samples keep an alignment of {_short(whole.input_alignment)} with the input"
     )
 
 

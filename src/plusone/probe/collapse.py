@@ -151,14 +151,12 @@ def input_alignment(
     trace = recording.trace
     if trace.batch is None or trace.batch < LEAST_SAMPLES:
         return NOT_MEASURED
-    read = _read_by_head(trace, signal)
-    if read is None or not _has_batch(read, trace.batch):
-        return NOT_MEASURED
+    read = _by_samples(_read_by_head(trace, signal), trace.batch)
     given = _real_inputs(inputs, trace.batch)
     if not given and first is not None:
-        entry = _source(trace, signal, first)
-        given = [entry] if entry is not None and _has_batch(entry, trace.batch) else []
-    if not given:
+        entry = _by_samples(_source(trace, signal, first), trace.batch)
+        given = [] if entry is None else [entry]
+    if read is None or not given:
         return NOT_MEASURED
     z = _centred(_directions(_rows(read, trace.batch)), read)
     found = [_alignment(_centred(_rows(x, trace.batch), x), z) for x in given]
@@ -218,6 +216,15 @@ def _u_centred(k: torch.Tensor) -> torch.Tensor:
 def _real_inputs(inputs: object, batch: int) -> list[torch.Tensor]:
     real = (t for t in tensors_in(inputs) if t.is_floating_point() or t.is_complex())
     return [t for t in real if _has_batch(t, batch) and t.numel() > batch]
+
+
+def _by_samples(tensor: torch.Tensor | None, batch: int) -> torch.Tensor | None:
+    """The tensor with samples first, also where its rows are the tokens of all; else None."""
+    if tensor is None or tensor.dim() == 0 or tensor.shape[0] % batch:
+        return None
+    if tensor.shape[0] == batch:
+        return tensor
+    return tensor.reshape(batch, -1) if tensor.dim() == 2 else None
 
 
 def _has_batch(tensor: torch.Tensor, batch: int) -> bool:

@@ -24,14 +24,17 @@ class EdgeFinder:
         trace = self.trace = recording.trace
         self._inputs = recording.input_edges
         self._nodes: dict[int, Node] = {}
+        self._behind_copy: set[int] = set()
         self._owner = {e.node._sequence_nr(): n for n, e in self._inputs.items()}
         for number, op in enumerate(trace.ops):
             if op.sequence < 0:
                 continue
             owner = self._owner.setdefault(op.sequence, number)
-            # Autograd copies what an operation that needs its operand (silu_) writes over.
-            if op.writes and trace.ops[owner].name == "clone":
-                self._owner[op.sequence] = number
+            # Autograd copies what an operation that needs its operand (silu_) writes over. The
+            # node of the operation comes first, and the copy's, which nothing reads, behind it.
+            if op.writes and owner == number - 1 and trace.ops[owner].name == "clone":
+                self._behind_copy.add(number)
+                self._owner.setdefault(op.sequence - 1, number)
         self._above: dict[Node, list[Node]] = {}  # each node, and those that send it a gradient
         self._collect(root.grad_fn for root in roots)
 
@@ -41,8 +44,9 @@ class EdgeFinder:
         if number in self._inputs:
             return self._inputs[number]
         op = self.trace.ops[number]
-        node = self._nodes.get(op.sequence)
-        if node is None or out < 0 or self._owner.get(op.sequence) != number:
+        sequence = op.sequence - (number in self._behind_copy)
+        node = self._nodes.get(sequence)
+        if node is None or out < 0 or self._owner.get(sequence) != number:
             return None
         metadata = getattr(node, "_input_metadata", None)
         if metadata is not None and (
