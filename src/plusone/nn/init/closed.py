@@ -45,6 +45,7 @@ def require_closed(model: nn.Module, branches: Branches, inputs: object, method:
     with sandbox(subject.model):
         for branch in branches.found:
             if branch.residual is not None:
+                branch.residual.branch.register_forward_pre_hook(_cut)
                 watch(branch, branch.residual.branch_norm or branch.residual.branch)
         subject.model(*subject.args, **subject.kwargs)
     if found:
@@ -52,6 +53,11 @@ def require_closed(model: nn.Module, branches: Branches, inputs: object, method:
             f"{method} set the last layer of each branch to zero, and {found[0]}: what follows it "
             "gives something else for zeros, or is flat there. Nothing was changed."
         )
+
+
+def _cut(_: nn.Module, args: tuple[object, ...]) -> tuple[object, ...]:
+    """The branch's inputs without what was computed before: its own graph is all that is asked."""
+    return tuple(a.detach() if isinstance(a, Tensor) else a for a in args)
 
 
 def _gets_a_gradient(output: Tensor, parameters: list[nn.Parameter]) -> bool:

@@ -43,15 +43,19 @@ def weighs(op: Op) -> bool:
 
 
 def closing_parameters(
-    trace: Trace, inside: Sequence[int], values: Sequence[int], ends: Callable[[Op], bool]
+    trace: Trace,
+    computed: dict[int, Closing],
+    inside: Sequence[int],
+    values: Sequence[int],
+    ends: Callable[[Op], bool],
 ) -> Closing | None:
     """Positions of the parameters that, all at zero, make all of `values` zero; None: none do.
 
-    `inside` are the branch's operations in order of execution; those for which `ends` holds are
+    `computed` are the operations on parameters alone (`computed_from_parameters`) and `inside` the
+    branch's operations in order of execution; those for which `ends` holds are
     closed by their parameters, and of a product the first factor that can be closed is: with both
     at zero neither would learn.
     """
-    computed = _computed_from_parameters(trace)
     found: dict[int, Closing | None] = {}
     for number in inside:
         op = trace.ops[number]
@@ -89,7 +93,7 @@ def _all_of(parts: Sequence[Closing | None]) -> Closing | None:
     return frozenset().union(*closed) if closed and len(closed) == len(parts) else None
 
 
-def _computed_from_parameters(trace: Trace) -> dict[int, Closing]:
+def computed_from_parameters(trace: Trace) -> dict[int, Closing]:
     """The operations that depend on parameters and on no input, with those parameters."""
     found: dict[int, Closing] = {}
     inputs = set(trace.inputs)

@@ -12,7 +12,13 @@ from plusone.capture.trace import Op, Trace
 from plusone.graph.opkinds import NORM, TRANSPARENT, base_name
 from plusone.graph.skipgraph import Block, find_skips
 from plusone.nn.init.branches import Branch
-from plusone.nn.init.closing import closing_parameters, multiplies, weighs
+from plusone.nn.init.closing import (
+    Closing,
+    closing_parameters,
+    computed_from_parameters,
+    multiplies,
+    weighs,
+)
 from plusone.nn.init.layers import Layer, layer_of
 from plusone.nn.init.recorded import Recorded
 
@@ -30,10 +36,11 @@ def traced_branches(run: Recorded) -> tuple[list[Branch], int]:
     kept = [b for b in adding if not b.is_composite or _is_own(b, inner[id(b)])]
     end = max((block.output[0] for block in kept), default=-1)
     start = min((block.output[0] for block in kept), default=-1)
+    computed = computed_from_parameters(run.trace)
     around = [b for b in kept if b.is_composite]
     found = []
     for block in kept:
-        branch = _branch(run, block, start)
+        branch = _branch(run, computed, block, start)
         is_inside = any(block is not other and _contains(other, block) for other in around)
         if not is_inside or (block.skip != "scaled" and branch.closing):
             found.append((block, branch))
@@ -65,7 +72,7 @@ def _without_inner(branch: Branch, block: Block, found: list[tuple[Block, Branch
     return replace(branch, layers=layers)
 
 
-def _branch(run: Recorded, block: Block, start: int) -> Branch:
+def _branch(run: Recorded, computed: dict[int, Closing], block: Block, start: int) -> Branch:
     trace = run.trace
     ends = {block.entry[0]} | ({block.skip_value[0]} if block.skip_value else set())
     values = [ref[0] for ref in block.branches]
@@ -76,7 +83,7 @@ def _branch(run: Recorded, block: Block, start: int) -> Branch:
     read = [p for number in inside for p in trace.ops[number].params]
 
     def closed_by(closes: Callable[[Op], bool]) -> tuple[Layer, ...]:
-        found = closing_parameters(trace, inside, values, closes)
+        found = closing_parameters(trace, computed, inside, values, closes)
         return () if found is None else _layers(run, [*sorted(found), *biases])
 
     return Branch(
