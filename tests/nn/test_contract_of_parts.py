@@ -23,6 +23,7 @@ from plusone.nn import (
     ReZero,
     SkipInit,
     StochasticDepth,
+    VarianceGate,
     VariancePreserving,
     dense_block,
     make_norm,
@@ -138,6 +139,11 @@ class TestFixupScale(Tokens):
 class TestVariancePreserving(Tokens):
     def build(self) -> nn.Module:
         return Residual(branch(), scale=VariancePreserving(0.6), drop=0.2)
+
+
+class TestVarianceGate(Tokens):
+    def build(self) -> nn.Module:
+        return Residual(branch(), scale=VarianceGate(16, start=0.3), drop=0.2)
 
 
 class TestLayerNormScaling(Tokens):

@@ -20,6 +20,7 @@ from plusone.nn.scales.orthogonal_update import OrthogonalUpdate
 from plusone.nn.scales.rezero import ReZero
 from plusone.nn.scales.skipinit import SkipInit
 from plusone.nn.scales.spherical import SphericalStep
+from plusone.nn.scales.variance_gate import VarianceGate
 from plusone.nn.scales.variance_preserving import VariancePreserving
 from plusone.nn.skips.concatenation import Concatenation, dense_block
 from plusone.nn.skips.gated import HighwayGate
@@ -110,6 +111,7 @@ __all__ = [
     "StreamWeights",
     "Touched",
     "ValueResidual",
+    "VarianceGate",
     "VariancePreserving",
     "deepnorm_coefficients",
     "dense_block",

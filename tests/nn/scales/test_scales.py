@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from plusone.nn import (
     ReZero,
     SkipInit,
     StochasticDepth,
+    VarianceGate,
     VariancePreserving,
     deepnorm_coefficients,
     layer_scale_start,
@@ -44,6 +46,12 @@ CASES: dict[str, tuple[Callable[[], Join], Formula]] = {
     "deepnorm": (lambda: DeepNorm(1.7), lambda j, x, f: 1.7 * x + f),
     "admin": (lambda: AdminScale(5), lambda j, x, f: j.omega * x + f),
     "variance preserving": (lambda: VariancePreserving(0.6), lambda j, x, f: 0.8 * x + 0.6 * f),
+    "variance gate": (
+        lambda: VarianceGate(5),
+        lambda j, x, f: (
+            (1 - torch.sigmoid(j.gate / 0.3) ** 2).sqrt() * x + torch.sigmoid(j.gate / 0.3) * f
+        ),
+    ),
     "fixup": (FixupScale, lambda j, x, f: x + j.gain * f + j.bias),
 }
 
@@ -138,9 +146,37 @@ def test_timms_layer_scale_and_drop_path_give_the_same(
         torch.testing.assert_close(ours, peers, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.zoo
+def test_transformers_variance_preserving_sums_are_the_same() -> None:
+    beam = pytest.importorskip("transformers.models.beam.modeling_beam", reason="extra 'zoo'")
+    muse = pytest.importorskip("transformers.models.muse_spark.modeling_muse_spark")
+    skip, branch = (torch.randn(SHAPE, dtype=torch.float64) for _ in range(2))
+    for layer in (1, 2, 7):
+        theirs = beam.depth_scaled_residual_add(branch, skip, layer)
+        ours = VariancePreserving.at_layer(layer)(skip, branch)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+    config = SimpleNamespace(hidden_size=5, residual_gate_temperature=0.3)
+    peer, gate = muse.MuseSparkResidualGate(config, residual_gate_eps=0), VarianceGate(5)
+    nn.init.normal_(gate.gate, std=0.5)
+    peer.load_state_dict(gate.state_dict())
+    torch.testing.assert_close(
+        gate.double()(skip, branch), peer.double()(skip, branch), rtol=0, atol=1e-14
+    )
+
+
+@pytest.mark.parametrize("start", [0.01, 0.3, 0.999])
+def test_a_variance_gate_starts_at_its_share(start: float) -> None:
+    gate = VarianceGate(1, start=start).double()
+    one, zero = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    beta, alpha = gate(zero, one).item(), gate(one, zero).item()
+    assert beta == pytest.approx(start, rel=1e-5)
+    assert alpha**2 + beta**2 == pytest.approx(1, abs=1e-14)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (lambda: VarianceGate(5, start=1.0), "beta starts between 0 and 1, both excluded"),
         (lambda: LayerScale(5), "needs the net's depth .* or a start for gamma, one of them"),
         (lambda: LayerScale(5, depth=3, start=1), "needs the net's depth .* one of them"),
         (lambda: LayerScale(5, depth=0), "depth is 0; it must be a whole number, 1 or more"),

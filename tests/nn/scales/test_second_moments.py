@@ -25,6 +25,7 @@ from plusone.nn import (
     Residual,
     ReZero,
     SkipInit,
+    VarianceGate,
     VariancePreserving,
 )
 
@@ -87,6 +88,10 @@ LAWS = {
     ),
     "variance preserving by layer, normed: 1": (
         lambda: net(VariancePreserving.at_layer, norm=norm),
+        1,
+    ),
+    "variance gate, normed: 1": (
+        lambda: net(lambda _: VarianceGate(WIDTH, start=0.4), norm=norm),
         1,
     ),
     "post-norm: 1": (lambda: net(none, norm=norm, placement="post"), 1),
