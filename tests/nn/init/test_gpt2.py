@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nn.init.measure import assert_std, is_unchanged, state
+from nn.init.measure import HandWritten, assert_std, is_unchanged, state
 from nn.nets import SelfAttention, second_moment, transformer
 from plusone.errors import InputError
 from plusone.nn import Residual, initialize_
@@ -89,6 +89,18 @@ def test_the_stream_of_200_blocks_stays_bounded_and_without_the_factor_it_does_n
         for block in net:
             nn.init.normal_(block.branch[1].weight, std=0.02)
         assert second_moment(net) == pytest.approx(1 + depth * one, rel=0.1)
+
+
+def test_a_relu_behind_the_last_layer_keeps_the_factor_and_a_norm_undoes_it() -> None:
+    for end, is_scaled in ((nn.ReLU(), True), (nn.Sigmoid(), False), (nn.LayerNorm(64), False)):
+        chain = nn.Sequential(nn.Linear(64, 64), end)
+        written = nn.Sequential(HandWritten(64, lambda _, c=chain: c))
+        for net, inputs in ((nn.Sequential(Residual(chain)), None), (written, torch.randn(2, 64))):
+            if is_scaled:
+                assert initialize_(net, "gpt2", inputs=inputs).num_branches == 1
+            else:
+                with pytest.raises(InputError, match="0 does not end in one"):
+                    initialize_(net, "gpt2", inputs=inputs)
 
 
 def test_branches_that_do_not_end_in_a_linear_map_are_refused() -> None:

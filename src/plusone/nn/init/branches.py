@@ -18,9 +18,11 @@ from plusone.nn.residual import Residual
 class Branch:
     """One residual branch and its layers in order.
 
-    `closing` are those whose parameters, at zero, make the branch zero, and `last` the last linear
-    maps: more than one where a branch ends in a sum of two, none where nothing tells. `residual` is
-    the wrapper, where there is one. `norm_before` is the norm that the stream itself passes between
+    `closing` are those whose parameters, at zero, make the branch zero and get a gradient there.
+    `last` are the last linear maps, where the branch scales with them; where `last_learns` is false
+    they would get no gradient at zero, as behind a ReLU. There is more than one where a branch ends
+    in a sum of two, and none where nothing tells, or for `last` behind a norm. `residual` is the
+    wrapper, where there is one. `norm_before` is the norm that the stream itself passes between
     the block before and this one, post-norm's, where a forward was recorded.
     """
 
@@ -29,6 +31,7 @@ class Branch:
     closing: tuple[Layer, ...]
     last: tuple[Layer, ...]
     residual: Residual | None = None
+    last_learns: bool = True
     norm_before: str = ""
 
     @property
@@ -121,28 +124,31 @@ def _of_residual(name: str, residual: Residual, run: Recorded | None) -> Branch:
     closing = closing_layers(layers)
     weights = tuple(layer for layer in layers if layer.kind != "vector")[-1:]
     ends_in_weight = bool(closing) and closing[0] in weights
-    last = closing if ends_in_weight else tuple(o for o in weights if o.kind == "weight")
+    last = closing if ends_in_weight else ()
+    passes, learns = _tried_behind(residual, closing)
+    last_passes, last_learns = _tried_behind(residual, last)
     return Branch(
         name=name,
         layers=tuple(layers),
-        closing=closing if _is_open_behind(residual, closing) else (),
-        last=last if _is_open_behind(residual, last) else (),
+        closing=closing if passes and learns else (),
+        last=last if last_passes else (),
+        last_learns=last_learns,
         residual=residual,
     )
 
 
-def _is_open_behind(residual: Residual, closing: tuple[Layer, ...]) -> bool:
-    """Whether zeros pass what follows the layer in a chain, and a gradient comes back.
+def _tried_behind(residual: Residual, closing: tuple[Layer, ...]) -> tuple[bool, bool]:
+    """Whether zeros pass what follows the layer in a chain, and whether a gradient comes back.
 
-    A ReLU behind a layer of zeros would let none through; a sigmoid gives no zeros. In a branch
-    that is no chain of modules nothing can be said of what follows.
+    A sigmoid gives no zeros, and a ReLU no gradient. In a branch that is no chain of modules
+    nothing can be said of what follows.
     """
     if not closing:
-        return False
+        return False, False
     chain = [*_chain(residual.branch), *([residual.branch_norm] if residual.branch_norm else [])]
     first, zeroed = closing[0].module, {layer.module for layer in closing}
     places = [n for n, m in enumerate(chain) if any(part is first for part in m.modules())]
-    return not places or passes_zero(chain[places[-1] + 1 :], zeroed)
+    return passes_zero(chain[places[-1] + 1 :], zeroed) if places else (True, True)
 
 
 def _chain(module: nn.Module) -> list[nn.Module]:

@@ -19,14 +19,15 @@ from plusone.nn.init.layers import Layer
 # What a sum of parts at zero gives is zero; a product is, if one of its factors is.
 _SUMS = (ADD - ADD_GATED) | CONCAT
 _PRODUCTS = frozenset(["mul", "bmm", "matmul", "mm"])
-# Not zero at zero, or flat there: what comes before would get no gradient and stay zero for good.
-_OPEN = frozenset(
+# Not zero at zero, whatever comes before.
+OPEN = frozenset(
     [
-        *("relu", "threshold", "hardtanh", "clamp", "clamp_min", "abs", "square"),
         *("sigmoid", "hardsigmoid", "exp", "cos", "softplus", "_softmax", "_log_softmax"),
         *("reciprocal", "rsqrt", "pow", "div", "log_sigmoid_forward", "addcmul", "addcdiv"),
     ]
 )
+# Flat at zero: what comes before would get no gradient and stay zero for good.
+FLAT = frozenset(["relu", "threshold", "hardtanh", "clamp", "clamp_min", "abs", "square"])
 # Axes before and behind the channels on which a layer of vectors is tried out.
 _AXES = (((4,), ()), ((4, 3), ()), ((4,), (3,)), ((4,), (3, 3)), ((4,), (3, 3, 3)))
 Closing = frozenset[int]
@@ -48,13 +49,15 @@ def closing_parameters(
     inside: Sequence[int],
     values: Sequence[int],
     ends: Callable[[Op], bool],
+    *,
+    barriers: frozenset[str] = OPEN | FLAT,
 ) -> Closing | None:
     """Positions of the parameters that, all at zero, make all of `values` zero; None: none do.
 
     `computed` are the operations on parameters alone (`computed_from_parameters`) and `inside` the
     branch's operations in order of execution; those for which `ends` holds are
     closed by their parameters, and of a product the first factor that can be closed is: with both
-    at zero neither would learn.
+    at zero neither would learn. Behind an operation of `barriers` nothing can be closed.
     """
     found: dict[int, Closing | None] = {}
     for number in inside:
@@ -68,7 +71,8 @@ def closing_parameters(
                 for ref in op.parents
                 if ref[0] not in computed and _is_float(trace, ref)
             ]
-            found[number] = _combined(base_name(op.name), parents, own)
+            name = base_name(op.name)
+            found[number] = None if name in barriers else _combined(name, parents, own)
     return _all_of([found.get(value) for value in values])
 
 
@@ -79,7 +83,7 @@ def _is_float(trace: Trace, ref: ValueRef) -> bool:
 
 
 def _combined(name: str, parents: list[Closing | None], own: Closing) -> Closing | None:
-    if name in _OPEN or not parents:
+    if not parents:
         return None
     if name in _PRODUCTS:
         return next((p for p in parents if p is not None), None)
@@ -103,8 +107,8 @@ def computed_from_parameters(trace: Trace) -> dict[int, Closing]:
     return found
 
 
-def passes_zero(modules: Sequence[nn.Module], zeroed: Collection[nn.Module]) -> bool:
-    """Whether modules, one after the other, give zero for zero, and a gradient there.
+def passes_zero(modules: Sequence[nn.Module], zeroed: Collection[nn.Module]) -> tuple[bool, bool]:
+    """Whether modules, one after the other, give zero for zero, and whether a gradient there.
 
     Tried out on copies, in which the parameters of `zeroed` are zero, and on a few shapes; what
     cannot be called on any of them counts as passing.
@@ -128,8 +132,8 @@ def passes_zero(modules: Sequence[nn.Module], zeroed: Collection[nn.Module]) -> 
                 (gradient,) = torch.autograd.grad(y.sum(), x)
         except Exception:  # a stranger's modules, on a shape that may not be theirs
             continue
-        return not y.any() and bool(gradient.any())
-    return True
+        return not y.any(), bool(gradient.any())
+    return True, True
 
 
 def closing_layers(layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -80,10 +80,10 @@ def _check(branch: Branch) -> None:
             f"fixup is for nets without a norm, and the stream passes {branch.norm_before} before "
             f"{branch.label}; take the norms out, or use method='zero_last'."
         )
-    if not branch.last:
+    if not (branch.last and branch.last_learns):
         raise InputError(
             f"fixup sets the last layer of each branch to zero, and the end of {branch.label} is "
-            "none: something behind its weights is not zero where they are."
+            "none: what is behind its weights is not zero where they are, or flat there as a ReLU."
         )
 
 

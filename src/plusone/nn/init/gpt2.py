@@ -35,7 +35,7 @@ def gpt2(model: nn.Module, branches: Branches, generator: torch.Generator | None
         if not branch.last or any(layer.kind in ("other", "attention") for layer in branch.last):
             raise InputError(
                 f"gpt2 scales the last linear layer of each branch, and {branch.label} does not "
-                "end in one."
+                "end in one, or ends in a norm, which would undo it."
             )
     factor = len(branches.found) ** -0.5
     last = {layer.module for branch in branches.found for layer in branch.last}

@@ -13,6 +13,8 @@ from plusone.graph.opkinds import NORM, TRANSPARENT, base_name
 from plusone.graph.skipgraph import Block, find_skips
 from plusone.nn.init.branches import Branch
 from plusone.nn.init.closing import (
+    FLAT,
+    OPEN,
     Closing,
     closing_parameters,
     computed_from_parameters,
@@ -82,15 +84,16 @@ def _branch(run: Recorded, computed: dict[int, Closing], block: Block, start: in
     biases = [p for number in sums for p in trace.ops[number].params]
     read = [p for number in inside for p in trace.ops[number].params]
 
-    def closed_by(closes: Callable[[Op], bool]) -> tuple[Layer, ...]:
-        found = closing_parameters(trace, computed, inside, values, closes)
+    def closed_by(closes: Callable[[Op], bool], barriers: frozenset[str]) -> tuple[Layer, ...]:
+        found = closing_parameters(trace, computed, inside, values, closes, barriers=barriers)
         return () if found is None else _layers(run, [*sorted(found), *biases])
 
     return Branch(
         name=block.name,
         layers=_layers(run, [*read, *biases]),
-        closing=closed_by(multiplies),
-        last=closed_by(weighs),
+        closing=closed_by(multiplies, OPEN | FLAT),
+        last=closed_by(weighs, OPEN | NORM),
+        last_learns=bool(closed_by(weighs, OPEN | FLAT | NORM)),
         norm_before=_norm_before(trace, block.entry[0], start),
     )
 
