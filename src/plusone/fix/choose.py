@@ -38,6 +38,8 @@ ENOUGH = 0.95
 # Warnings that a net can have with a gradient of the right size, and that keep it from training.
 # So many repairs are tried out, best scans first.
 _TRIALS = 3
+# Probabilities that differ by less are taken for equal.
+_NEAR = 0.1
 _TROUBLE = ("A302", "A303")
 
 
@@ -195,8 +197,8 @@ def _tried(request: Request, name: str, edits: tuple[Edit, ...]) -> _Trial:
 
 
 def _confirmed(request: Request, trials: list[_Trial], tell: Tell) -> _Trial | None:
-    """The best by its scan of those that learn in a trial, of the best few; else the best."""
-    ranked = sorted(trials, key=lambda t: _score(t.forecast), reverse=True)
+    """The first of the few best that learns in a trial; if none does, the best by its scan."""
+    ranked = _ranked(trials)
     for trial in ranked[:_TRIALS] if request.trial_steps else ():
         tell(f"a trial of: {trial.name}", 0.95)
         model = edited(request.subject.model, trial.edits, seed=request.seed)
@@ -204,6 +206,18 @@ def _confirmed(request: Request, trials: list[_Trial], tell: Tell) -> _Trial | N
         if found is not None and found.learned:
             return trial
     return ranked[0] if ranked else None
+
+
+def _ranked(trials: list[_Trial]) -> list[_Trial]:
+    """By their scans; of those about as good as the best, in the order of the candidates."""
+    best = max((_score(t.forecast) for t in trials), default=(False, 0.0))
+
+    def place(trial: _Trial) -> tuple[bool, float]:
+        is_free, chance = _score(trial.forecast)
+        is_near = is_free == best[0] and chance >= best[1] - _NEAR
+        return not is_near, 0.0 if is_near else -chance
+
+    return sorted(trials, key=place)
 
 
 def _trial(request: Request, model: nn.Module) -> Trial | None:

@@ -41,8 +41,9 @@ def is_exported(model: nn.Module) -> bool:
     """Whether the model is a graph of bare operations, as torch.export gives it."""
     if not isinstance(model, torch.fx.GraphModule):
         return False
-    has_weights = any(True for _ in model.parameters())
-    return has_weights and not any(node.op == "call_module" for node in model.graph.nodes)
+    called = [n.target for n in model.graph.nodes if n.op == "call_module"]
+    inside = [p for name in called for p in model.get_submodule(str(name)).parameters()]
+    return not inside and any(True for _ in model.parameters())
 
 
 def shared_modules(survey: Survey) -> str:

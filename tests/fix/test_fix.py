@@ -1,0 +1,263 @@
+"""From a model to a plan and a repaired copy; what is left alone, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import plusone
+from fix import broken
+from plusone.errors import InputError
+from plusone.fix import Plan, load
+from plusone.fix.edits import (
+    DrawWeights,
+    InsertSkip,
+    NormFirst,
+    Recall,
+    Remember,
+    ScaleBranch,
+    ScaleWeights,
+    WrapInSkip,
+)
+
+ROWS = 32
+
+
+def rows() -> Tensor:
+    return torch.randn(ROWS, 64, generator=torch.Generator().manual_seed(3))
+
+
+def plan_of(model: nn.Module, inputs: object = None, **options: object) -> Plan:
+    """The plan that the scan alone leads to, without a trial."""
+    inputs = rows() if inputs is None else inputs
+    return plusone.fix(model, inputs, trial_steps=0, **options).plan  # type: ignore[arg-type]
+
+
+def kinds(plan: Plan) -> set[type]:
+    return {type(edit) for edit in plan.edits}
+
+
+BROKEN: dict[str, tuple[Callable[[], nn.Module], set[type]]] = {
+    "plain mlp": (lambda: broken.plain_mlp(24), {InsertSkip}),
+    "tanh in the forward": (lambda: broken.tanh_stack(24), {InsertSkip}),
+    "plain convolutions": (lambda: broken.PlainCNN(6), {InsertSkip}),
+    "over-scaled branches": (lambda: broken.over_scaled(20), {ScaleBranch}),
+    "resnet without norm": (lambda: broken.BareResNet(24, 8), {ScaleBranch, WrapInSkip}),
+    "tiny weights": (lambda: broken.badly_started(10), {DrawWeights, InsertSkip}),
+    "stacked LSTMs": (lambda: broken.StackedLSTM(8), {WrapInSkip, InsertSkip}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_net_gets_the_edits_of_its_kind_and_a_healthy_scan(name: str) -> None:
+    make, expected = BROKEN[name]
+    model = make()
+    before = {key: t.clone() for key, t in model.state_dict().items()}
+    plan = plan_of(model)
+    assert plan.predicted is not None
+    assert plan.predicted.before.label != "trainable"
+    assert plan.predicted.after.label == "trainable"
+    assert not plan.predicted.after.trouble
+    assert kinds(plan) <= expected
+    assert all(torch.equal(before[key], t) for key, t in model.state_dict().items())
+
+
+def test_a_repaired_model_is_not_repaired_again() -> None:
+    repair = plusone.fix(broken.plain_mlp(24), rows(), trial_steps=0)
+    assert plan_of(repair.apply()).is_empty
+
+
+def test_a_deep_graph_net_keeps_its_nodes_apart() -> None:
+    adjacency = (torch.rand(40, 40) < 0.2).float() + torch.eye(40)
+    adjacency = adjacency / adjacency.sum(1, keepdim=True)
+    inputs = (torch.randn(40, 16), adjacency)
+    repair = plusone.fix(broken.PlainGCN(16, 4, 20), inputs, trial_steps=0)
+    assert kinds(repair.plan) == {InsertSkip}
+    verdict = repair.rescan().verdict
+    assert verdict is not None
+    assert verdict.label == "trainable"
+
+
+def test_the_plan_of_torchs_own_post_norm_layers_edits_no_module_inside() -> None:
+    plan = plan_of(broken.post_norm_torch(24))
+    assert kinds(plan) <= {NormFirst, ScaleWeights}
+    assert plan.edits
+
+
+def test_a_u_net_without_skips_gets_one_for_each_resolution() -> None:
+    images, labels = torch.randn(16, 1, 16, 16), torch.randint(3, (16, 16, 16))
+    plan = plan_of(broken.NoSkipUNet(), images, targets=labels, loss_fn=F.cross_entropy)
+    assert sum(isinstance(edit, Remember) for edit in plan.edits) == 3
+    assert "no detail of the input can reach the output" in plan.reason
+
+
+def test_an_autoencoder_keeps_its_bottleneck() -> None:
+    images = torch.randn(16, 1, 16, 16)
+    model = broken.NoSkipUNet(classes=1)
+    plan = plan_of(model, images, targets=images, loss_fn=F.mse_loss)
+    assert not any(isinstance(edit, Remember) for edit in plan.edits)
+
+
+def test_a_decoder_that_hears_one_state_gets_attention_and_its_outputs_stay() -> None:
+    tokens = torch.randint(10, (16, 12))
+    model = broken.Seq2Seq()
+    repair = plusone.fix(model, (tokens, tokens), preserve=True)
+    assert kinds(repair.plan) == {Remember, Recall}
+    assert repair.plan.keeps_outputs
+    assert torch.equal(repair.apply()(tokens, tokens), model(tokens, tokens))
+
+
+def test_a_short_sequence_fits_into_a_state() -> None:
+    tokens = torch.randint(10, (16, 4))
+    assert plan_of(broken.Seq2Seq(), (tokens, tokens)).is_empty
+
+
+def test_long_skips_that_keep_the_outputs_start_at_zero() -> None:
+    images = torch.randn(16, 1, 16, 16)
+    labels = torch.randint(3, (16, 16, 16))
+    model = broken.NoSkipUNet()
+    repair = plusone.fix(model, images, labels, F.cross_entropy, preserve=True)
+    assert repair.plan.keeps_outputs
+    made = repair.apply()
+    assert torch.equal(made(images), model(images))
+    F.cross_entropy(made(images), labels).backward()
+    zeros = [p for p in made.parameters() if not p.any()]
+    assert len(zeros) >= 3
+    assert all(p.grad is not None and p.grad.any() for p in zeros)
+
+
+def test_where_no_edit_keeps_the_outputs_the_plan_says_so() -> None:
+    plan = plan_of(broken.plain_mlp(24), preserve=True)
+    assert plan.is_empty
+    assert "no edit that keeps the outputs repairs that" in plan.reason
+
+
+HEALTHY: dict[str, Callable[[], nn.Module]] = {
+    "two layers": lambda: broken.plain_mlp(1),
+    "residual": lambda: nn.Sequential(
+        nn.Linear(64, 64),
+        *(
+            plusone.nn.Residual(nn.Sequential(nn.LayerNorm(64), nn.Linear(64, 64), nn.ReLU()))
+            for _ in range(12)
+        ),
+        nn.Linear(64, 10),
+    ),
+    "post-norm of 4": lambda: broken.post_norm_torch(4),
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_net_gets_no_edit(name: str) -> None:
+    model = HEALTHY[name]()
+    repair = plusone.fix(model, rows())
+    assert repair.plan.is_empty
+    assert repair.plan.reason.startswith("nothing to repair")
+    with pytest.raises(InputError, match="there is nothing to verify"):
+        repair.verify(steps=1)
+
+
+def test_a_net_that_the_scan_doubts_and_that_learns_is_left_alone() -> None:
+    torch.manual_seed(0)
+    model, x = broken.plain_mlp(8), rows()
+    labels = torch.randint(10, (ROWS,))
+    assert plusone.fix(model, x, labels, F.cross_entropy, trial_steps=0).plan.edits
+    plan = plusone.fix(model, x, labels, F.cross_entropy, trial_steps=400).plan
+    assert plan.is_empty
+    assert "in a trial the model learns all the same" in plan.reason
+
+
+def test_a_report_that_is_there_already_is_used() -> None:
+    model = broken.plain_mlp(24)
+    report = plusone.scan(model, rows(), quick=True)
+    repair = plusone.fix(model, rows(), report=report, trial_steps=0)
+    assert repair.report is report
+    assert repair.plan.edits
+
+
+def test_a_missing_skip_is_put_back() -> None:
+    class Block(nn.Module):
+        def __init__(self, has_skip: bool) -> None:
+            super().__init__()
+            self.norm, self.linear = nn.LayerNorm(64), nn.Linear(64, 64)
+            self.has_skip = has_skip
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = F.gelu(self.linear(self.norm(x)))
+            return x + y if self.has_skip else y
+
+    model = nn.Sequential(nn.Linear(64, 64), *(Block(k != 5) for k in range(12)), nn.Linear(64, 10))
+    plan = plan_of(model)
+    assert [edit.path for edit in plan.edits] == ["6"]
+    assert kinds(plan) == {WrapInSkip}
+
+
+def test_a_saved_repair_is_loaded_onto_a_fresh_model(tmp_path: Path) -> None:
+    repair = plusone.fix(broken.tanh_stack(20), rows(), trial_steps=0)
+    made = repair.apply()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.01)
+    weights, recipe = repair.save(tmp_path / "net.pt", made)
+    assert (weights.name, recipe.name) == ("net.pt", "net.json")
+    again = load(broken.tanh_stack(20), weights)
+    assert torch.equal(again(rows()), made(rows()))
+    with pytest.raises(InputError, match="no module 'layers.19'"):
+        load(broken.tanh_stack(19), weights)
+    with pytest.raises(InputError, match="is the name of the recipe"):
+        repair.save(tmp_path / "net.json")
+    with pytest.raises(InputError, match="cannot be read"):
+        load(broken.tanh_stack(20), tmp_path / "none.pt")
+
+
+def test_a_compiled_model_gets_a_reason_and_the_plan_as_text() -> None:
+    repair = plusone.fix(torch.compile(broken.plain_mlp(24)), rows(), trial_steps=0)
+    assert "not applied: the model is compiled" in str(repair.plan).replace("\n", " ")
+    assert "Splice(" in str(repair.plan)
+    with pytest.raises(InputError, match="was not edited: the model is compiled"):
+        repair.apply()
+
+
+def test_a_frozen_model_gets_a_reason() -> None:
+    model = broken.plain_mlp(24).requires_grad_(False)
+    repair = plusone.fix(model, rows(), trial_steps=0)
+    with pytest.raises(InputError, match="the model is frozen"):
+        repair.apply()
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+def test_an_exported_model_gets_a_reason_and_advice() -> None:
+    program = torch.export.export(broken.plain_mlp(24), (rows(),))
+    repair = plusone.fix(program.module(), rows(), trial_steps=0)
+    assert "the model was exported" in repair.plan.refusal
+    assert repair.plan.is_empty
+    with pytest.raises(InputError, match="export it again"):
+        repair.apply()
+
+
+def test_a_module_that_runs_many_times_is_named_as_the_reason() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(64, 64)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(30):
+                x = torch.relu(self.layer(x))
+            return x
+
+    repair = plusone.fix(Shared(), rows(), trial_steps=0)
+    assert "layer runs 30 times in one forward" in repair.plan.refusal
+    with pytest.raises(InputError, match="runs 30 times"):
+        repair.apply()
+
+
+def test_a_model_that_cannot_be_copied_is_refused_in_a_sentence() -> None:
+    model = broken.plain_mlp(24)
+    model.lock = (n for n in range(3))  # type: ignore[assignment]
+    with pytest.raises(InputError, match="cannot be copied"):
+        _ = plusone.fix(model, rows(), trial_steps=0).plan
