@@ -251,6 +251,8 @@ class Written(nn.Module):
             return x + self.gain * torch.tanh(a)
         if self.kind == "gain and bias":
             return x + (torch.tanh(a) * self.gain + self.shift)
+        if self.kind == "bias before an activation":
+            return x + torch.tanh(torch.tanh(a) * self.gain + self.shift)
         if self.kind == "sum":
             return x + (a + torch.tanh(b))
         if self.kind == "two branches":
@@ -271,6 +273,7 @@ class Written(nn.Module):
 KINDS = {
     "gain": {"gain"},
     "gain and bias": {"gain", "shift"},
+    "bias before an activation": {"gain", "shift"},
     "sum": {"a.weight", "a.bias", "b.weight", "b.bias"},
     "two branches": {"a.weight", "a.bias", "b.weight", "b.bias"},
     "gate behind": {"a.weight", "a.bias"},
