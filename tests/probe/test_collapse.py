@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import plusone
 from plusone.probe.collapse import LEAST_SAMPLES, gradient_collapse
@@ -147,3 +148,28 @@ def test_rows_of_tokens_are_told_into_samples() -> None:
     found = [scanned(Function(f, *layers), tokens).end_to_end for f in (by_sample, by_token)]
     assert found[0].input_alignment.is_measured
     assert float(found[1].input_alignment) == pytest.approx(float(found[0].input_alignment))
+
+
+@pytest.mark.parametrize("pool", ["mean", "adaptive", "max", "tokens"])
+def test_what_is_averaged_over_places_is_compared_before(pool: str) -> None:
+    conv, head = nn.Conv2d(3, 6, 3, padding=1), nn.Linear(6, 4)
+
+    def pooled(x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(conv(x))
+        if pool == "mean":
+            return head(x.mean((2, 3)))
+        if pool == "adaptive":
+            return head(F.adaptive_avg_pool2d(x, 1).flatten(1))
+        if pool == "max":
+            return head(F.max_pool2d(x, 8).flatten(1))
+        return head(x.flatten(2).transpose(1, 2).mean(1))
+
+    wide = nn.Linear(6 * 64, 4)
+
+    def flat(x: torch.Tensor) -> torch.Tensor:
+        return wide(torch.relu(conv(x)).flatten(1))
+
+    x = torch.randn(16, 3, 8, 8)
+    found = scanned(Function(pooled, conv, head), x).end_to_end.input_alignment
+    expected = scanned(Function(flat, conv, wide), x).end_to_end.input_alignment
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)

@@ -15,7 +15,7 @@ from torch.autograd.graph import GradientEdge
 from plusone.capture.eager import Recording
 from plusone.capture.nested import tensors_in
 from plusone.capture.trace import Trace, ValueRef
-from plusone.graph.opkinds import MIXING, SHAPE_ONLY, TRANSPARENT, base_name
+from plusone.graph.opkinds import MIXING, POOLING, SHAPE_ONLY, TRANSPARENT, base_name
 from plusone.graph.skipgraph import SkipGraph
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.gradient import first_samples, random_cotangents
@@ -232,12 +232,48 @@ def _has_batch(tensor: torch.Tensor, batch: int) -> bool:
 
 
 def _read_by_head(trace: Trace, signal: SignalObserver) -> torch.Tensor | None:
-    """What the last layer with weights on the way to the first output reads."""
+    """What the last layer with weights on the way to the first output reads.
+
+    Where that is a mean over all places, what the mean is taken of, if it was noted: the mean of
+    pictures whose parts moved says little of how their pixels lay to each other.
+    """
     head = _last_layer(trace)
-    if head is None:
-        return None
-    found = (_source(trace, signal, value) for value in trace.ops[head].parents)
-    return next((t for t in found if t is not None), None)
+    for value in () if head is None else trace.ops[head].parents:
+        before = _before_pooling(trace, value)
+        found = None if before is None else _nearest(trace, signal, before)
+        found = _source(trace, signal, value) if found is None else found
+        if found is not None:
+            return found
+    return None
+
+
+def _nearest(trace: Trace, signal: SignalObserver, value: ValueRef) -> torch.Tensor | None:
+    """What was noted of the value, or of that in front of its activation."""
+    found, op = _source(trace, signal, value), trace.ops[value[0]]
+    if found is not None or len(op.parents) != 1 or op.params:
+        return found
+    (above,) = op.parents
+    has_shape = trace.ops[above[0]].shapes[above[1]] == op.shapes[value[1]]
+    return _source(trace, signal, above) if has_shape else None
+
+
+def _before_pooling(trace: Trace, value: ValueRef) -> ValueRef | None:
+    """The value whose mean over all places this one is, behind changes of form; else None."""
+    while True:
+        op = trace.ops[value[0]]
+        if not op.parents:
+            return None
+        above = op.parents[0]
+        if base_name(op.name) in POOLING:
+            before, after = trace.ops[above[0]].shapes[above[1]], op.shapes[value[1]]
+            is_global = len(before) > 2 and math.prod(after) in (
+                before[0] * before[1],
+                before[0] * before[-1],
+            )
+            return above if is_global else None
+        if not _keeps_numbers(op.name):
+            return None
+        value = above
 
 
 def _source(trace: Trace, signal: SignalObserver, value: ValueRef) -> torch.Tensor | None:

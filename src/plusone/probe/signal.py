@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from plusone.capture.trace import Trace, ValueRef
-from plusone.graph.opkinds import ADD, CONCAT, MIXING, SHAPE_ONLY, base_name
+from plusone.graph.opkinds import ADD, CONCAT, MIXING, POOLING, SHAPE_ONLY, base_name
 from plusone.probe.batchnorm import Statistics, StatisticsObserver
 from plusone.probe.moments import Moments, mean_square, moments
 from plusone.probe.readings import Readings
@@ -66,6 +66,8 @@ class SignalObserver:
             self._settle()
             self.results.note(number, outputs[0])
         elif self._may_end_a_block(name, outputs[0]):
+            if base_name(name) in POOLING:
+                self._settle()  # what was pooled is asked for too
             # Autograd counts a write once the operation has returned, which is after this.
             version = outputs[0]._version + name.endswith("_")
             self._pending = (number, outputs[0], version)
