@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fix import broken
 from plusone.errors import InputError
 from plusone.fix import Plan, load
 from plusone.fix.edits import (
+    CloseSkip,
     DrawWeights,
     InsertSkip,
     NormFirst,
@@ -24,6 +26,8 @@ from plusone.fix.edits import (
     ScaleWeights,
     WrapInSkip,
 )
+from plusone.fix.pasted import code_of
+from plusone.fix.surgery import edited
 
 ROWS = 32
 
@@ -101,6 +105,41 @@ def test_an_autoencoder_keeps_its_bottleneck() -> None:
     model = broken.NoSkipUNet(classes=1)
     plan = plan_of(model, images, targets=images, loss_fn=F.mse_loss)
     assert not any(isinstance(edit, Remember) for edit in plan.edits)
+
+
+class Bypassed(nn.Module):
+    """An autoencoder whose first features reach the last layer around the latent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin = nn.Linear(64, 32)
+        self.latent = nn.Linear(32, 2)
+        self.widen = nn.Linear(2, 32)
+        self.end = nn.Linear(64, 64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = F.relu(self.begin(x))
+        out: Tensor = self.end(torch.cat((F.relu(self.widen(self.latent(first))), first), 1))
+        return out
+
+
+def test_a_skip_around_the_latent_is_closed_where_the_targets_are_the_inputs() -> None:
+    model, x = Bypassed(), rows()
+    repair = plusone.fix(model, x, x, F.mse_loss, trial_steps=0)
+    closed = [edit for edit in repair.plan.edits if isinstance(edit, CloseSkip)]
+    assert [(e.path, e.first, e.count, e.axis) for e in closed] == [("end", 32, 32, 1)]
+    made = edited(model, closed, seed=0)
+    hidden = F.relu(model.widen(model.latent(F.relu(model.begin(x)))))
+    zeros = torch.zeros(ROWS, 32)
+    torch.testing.assert_close(made(x), model.end(torch.cat((hidden, zeros), 1)))
+    pasted = copy.deepcopy(model)
+    exec(code_of(model, closed, seed=0), {"model": pasted})
+    assert torch.equal(pasted(x), made(x))
+
+
+def test_the_same_skip_stays_where_the_targets_are_something_else() -> None:
+    plan = plan_of(Bypassed(), rows(), targets=torch.randn(ROWS, 64), loss_fn=F.mse_loss)
+    assert CloseSkip not in kinds(plan)
 
 
 def test_a_decoder_that_hears_one_state_gets_attention_and_its_outputs_stay() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from plusone.errors import CaptureError, PlusoneError
+from plusone.fix.bypasses import closed_bypasses
 from plusone.fix.candidates import candidates
 from plusone.fix.edits import Edit, Recall, Remember, WrapInSkip
 from plusone.fix.edits.edit import Part
@@ -87,8 +88,9 @@ def make_plan(request: Request, tell: Tell) -> Plan:
             request, before, _Trial(name="", edits=base, forecast=now), reasons, (), refused
         )
     reasons.append(_why(report, depth))
-    original = _trial(request, subject.model)
-    if original is not None and original.learned and not base and before.label != "unstable":
+    is_open = not base and before.label != "unstable"
+    original = _trial(request, subject.model) if is_open else None
+    if original is not None and original.learned:
         return _empty(
             request,
             f"nothing to repair: {reasons[-1]}; but in a trial the model learns all the same "
@@ -143,6 +145,13 @@ def _missing(request: Request, place: Survey) -> tuple[tuple[Edit, ...], list[st
         reasons.append(
             "the net goes down to a low resolution and up again without a skip, so that no detail "
             "of the input can reach the output"
+        )
+    closed = () if request.preserve else closed_bypasses(request.subject, place)
+    if closed:
+        edits += closed
+        reasons.append(
+            "the targets are the inputs, and a skip takes them around the latent, which need hold "
+            "nothing: the skip is closed"
         )
     recalled = recalled_states(request.subject, place)
     if recalled:

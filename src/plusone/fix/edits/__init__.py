@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plusone.fix.edits.branches import NormFirst, ScaleBranch, ScaleWeights
+from plusone.fix.edits.bypasses import CloseSkip
 from plusone.fix.edits.edit import Edit
 from plusone.fix.edits.memory import Recall, Remember
 from plusone.fix.edits.skips import InsertSkip, WrapInSkip
@@ -19,11 +20,13 @@ KINDS: dict[str, type[Edit]] = {
         DrawWeights,
         Remember,
         Recall,
+        CloseSkip,
     )
 }
 
 __all__ = [
     "KINDS",
+    "CloseSkip",
     "DrawWeights",
     "Edit",
     "InsertSkip",
