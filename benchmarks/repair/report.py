@@ -15,6 +15,8 @@ from benchmarks.repair.cases import CASES, Case
 from benchmarks.repair.rates import FACTORS, RATES
 from benchmarks.repair.run import ROWS, SEEDS, Row, rows_in
 
+FIRST = ROWS.with_name("rows_without_trial.jsonl")
+
 HEAD = """# Broken networks, repaired
 
 {broken} networks that do not train, written as users write them with plain torch, and {healthy}
@@ -65,6 +67,17 @@ TABLE_AFTER = """
 
 | network | edits | verdict before | after | score before | after | trains before | after |
 |---|---|---|---|---|---|---:|---:|
+"""
+
+TABLE_FIRST = """
+## Without the trial
+
+The first version of `plusone.fix` (08bc774) had no short trial that has to confirm that the
+original fails. Its results for seed {seed} alone, from `rows_without_trial.jsonl`: of {num_broken}
+broken networks {trains} train, and of {num_healthy} healthy ones {edited} get edits.
+
+| network | edits | score before | after | trains |
+|---|---:|---:|---:|---|
 """
 
 TABLE_HEALTHY = """
@@ -123,6 +136,7 @@ def report(rows: Rows, rates: list[Row]) -> str:
     parts += _rates(broken, rates)
     if rows.has("after"):
         parts.append(TABLE_AFTER + "".join(_line_after(rows, case) for case in broken))
+    parts += _without_trial(rows)
     parts.append(TABLE_HEALTHY + "".join(_line_healthy(rows, case) for case in healthy))
     return "".join(parts) + "".join(_errors(rows))
 
@@ -194,6 +208,33 @@ def _rates(broken: list[Case], rows: list[Row]) -> list[str]:
     return lines
 
 
+def _without_trial(rows: Rows) -> list[str]:
+    found = rows_in(FIRST)
+    if not found:
+        return []
+    broken = [row for row in found if CASES[str(row["case"])].is_broken]
+    healthy = [row for row in found if row not in broken]
+    edited = [row for row in healthy if row["num_edits"]]
+    lines = [
+        TABLE_FIRST.format(
+            seed=SEEDS[0],
+            num_broken=len(broken),
+            trains=_count(broken, "trains"),
+            num_healthy=len(healthy),
+            edited=len(edited),
+        )
+    ]
+    for row in (*broken, *edited):
+        name = str(row["case"])
+        kind = "" if row in broken else " (healthy)"
+        before = rows.of(name, "before")[:1]
+        lines.append(
+            f"| {name}{kind} | {row['num_edits']} | {_scores(before)} | {_score(row)} | "
+            f"{'yes' if row.get('trains') else 'no'} |\n"
+        )
+    return lines
+
+
 def _line_after(rows: Rows, case: Case) -> str:
     before, after = rows.of(case.name, "before"), rows.of(case.name, "after")
     return (
@@ -214,6 +255,7 @@ def _line_healthy(rows: Rows, case: Case) -> str:
 
 def _verdicts(rows: list[Row]) -> str:
     """Each label once, with the mean probability of training."""
+    rows = [row for row in rows if row.get("num_edits") != 0]
     labels = list(dict.fromkeys(str(row.get("verdict", "error")) for row in rows))
     known = [float(str(p)) for row in rows if (p := row.get("probability")) is not None]
     mean = f" ({sum(known) / len(known):.2f})" if known else ""

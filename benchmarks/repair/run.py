@@ -9,7 +9,8 @@ again, so that a run can be cut off at any time; two processes halve the time:
     for k in 0 1; do OMP_NUM_THREADS=1 python -m benchmarks.repair.run --worker $k --of 2 & done
 
 `--before` needs no `plusone.fix`; `--rescan` makes the verdicts of these rows anew, after a change
-of the scan, and trains nothing. Trainings run with denormal numbers flushed to zero.
+of the scan, and trains nothing; `--replan` plans the repairs again after a change of `plusone.fix`
+and drops the rows whose plans are others. Trainings run with denormal numbers flushed to zero.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from benchmarks.repair.cases import CASES, Case
@@ -28,6 +30,9 @@ from benchmarks.repair.train import first_batch, train
 from torch import nn
 
 import plusone
+
+if TYPE_CHECKING:
+    from plusone.fix.repair import Fix
 
 ROWS = Path(__file__).parent / "rows.jsonl"
 SEEDS = (0, 1, 2)
@@ -51,10 +56,8 @@ def before(case: Case, seed: int) -> Row:
 
 def after(case: Case, seed: int) -> Row:
     """What is planned for the same model, and the verdict and training of what comes of it."""
-    model = built(case, seed)
-    batch = first_batch(case.recipe, seed)
     start = time.perf_counter()
-    fix = plusone.fix(model, batch.inputs, targets=batch.targets, loss_fn=case.recipe.task().loss)
+    fix = planned(case, seed)
     num_edits = len(fix.plan.edits)
     row: Row = {"num_edits": num_edits, "plan": str(fix.plan)[:_PLAN]}
     if num_edits:
@@ -62,6 +65,13 @@ def after(case: Case, seed: int) -> Row:
         row["seconds_fix"] = round(time.perf_counter() - start, 1)
         row |= scanned(repaired, case, seed) | trained(repaired, case, seed)
     return row
+
+
+def planned(case: Case, seed: int) -> Fix:
+    """The repair that is proposed for the model and its first batch."""
+    batch = first_batch(case.recipe, seed)
+    loss = case.recipe.task().loss
+    return plusone.fix(built(case, seed), batch.inputs, targets=batch.targets, loss_fn=loss)
 
 
 def scanned(model: nn.Module, case: Case, seed: int) -> Row:
@@ -91,6 +101,21 @@ def trained(model: nn.Module, case: Case, seed: int) -> Row:
         "trains": result.trains,
         "seconds_training": round(result.seconds, 1),
     }
+
+
+def replan(path: Path) -> None:
+    """Plan again for the rows after a repair, and drop those whose plan is another one now."""
+    kept = []
+    for row in rows_in(path):
+        if row["arm"] == "after" and row.get("num_edits"):
+            case, seed = CASES[str(row["case"])], int(str(row["seed"]))
+            fix = planned(case, seed)
+            if str(fix.plan)[:_PLAN] != row["plan"]:
+                print("another plan:", case.name, seed, len(fix.plan.edits), flush=True)
+                continue
+            row |= scanned(fix.apply(), case, seed)
+        kept.append(row)
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in kept))
 
 
 def rescan(path: Path) -> None:
@@ -123,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", action="store_true", help="without plusone.fix")
     parser.add_argument("--rescan", action="store_true", help="the verdicts of the rows there are")
+    parser.add_argument("--replan", action="store_true", help="drop repairs that changed")
     parser.add_argument("--case", action="append", help="only this one; may be repeated")
     parser.add_argument("--seed", action="append", type=int, help="only this one; may be repeated")
     parser.add_argument("--worker", type=int, default=0)
@@ -133,6 +159,9 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.rescan:
         rescan(options.rows)
+        return
+    if options.replan:
+        replan(options.rows)
         return
     if not options.before and not hasattr(plusone, "fix"):
         raise SystemExit("this plusone has no fix: --before makes the rows without it")
