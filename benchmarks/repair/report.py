@@ -63,7 +63,9 @@ Is it only the rate? Scores of seed 0, with the same number of steps.
 TABLE_AFTER = """
 ## Repaired
 
-`edits` are those of the plan; `trains` counts seeds.
+`edits` are those of the plan; `trains` counts seeds, of those that were run. Where no edit is
+planned, the network stays as it is and does not train. Plans and verdicts before repair come from
+versions up to an hour apart, of 2026-11-27 (`--replan` and `--rescan` bring them up to date).
 
 | network | edits | verdict before | after | score before | after | trains before | after |
 |---|---|---|---|---|---|---:|---:|
