@@ -54,7 +54,7 @@ TABLE_BEFORE = """
 TABLE_RATES = """
 ## Broken networks with other learning rates
 
-Is it only the rate? Scores of seed 0, with the same number of steps.
+Is it only the rate? Scores of seed 0, with the same number of steps, for those that were run.
 
 | network | {rates} | trains with |
 |---|{rule}---:|
@@ -204,6 +204,8 @@ def _rates(broken: list[Case], rows: list[Row]) -> list[str]:
     lines = [TABLE_RATES.format(rates=" | ".join(words), rule="---:|" * len(FACTORS))]
     for case in broken:
         own = {row["factor"]: row for row in rows if row["case"] == case.name}
+        if not own:
+            continue
         scores = [_score(own[factor]) if factor in own else "" for factor in FACTORS]
         num_trained = _count(list(own.values()), "trains")
         lines.append(f"| {case.name} | {' | '.join(scores)} | {num_trained} / {len(own)} |\n")
