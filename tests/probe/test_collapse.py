@@ -173,3 +173,86 @@ def test_what_is_averaged_over_places_is_compared_before(pool: str) -> None:
     found = scanned(Function(pooled, conv, head), x).end_to_end.input_alignment
     expected = scanned(Function(flat, conv, wide), x).end_to_end.input_alignment
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_rows_of_tokens_collapse_as_samples_do() -> None:
+    table, narrow, wide, head = (
+        nn.Embedding(50, 8),
+        nn.Linear(8, 1),
+        nn.Linear(1, 8),
+        nn.Linear(8, 8),
+    )
+    tokens = torch.randint(0, 50, (16, 6))
+
+    def squeezed(x: torch.Tensor) -> torch.Tensor:  # [16, 6, 8], one number for each sample
+        return head(torch.tanh(wide(narrow(x.mean(1, keepdim=True)))).expand(x.shape))
+
+    def by_sample(t: torch.Tensor) -> torch.Tensor:
+        return squeezed(torch.tanh(table(t)))
+
+    def by_token(t: torch.Tensor) -> torch.Tensor:
+        return squeezed(torch.tanh(table(t).flatten(0, 1)).unflatten(0, t.shape))
+
+    layers = (table, narrow, wide, head)
+    found = [scanned(Function(f, *layers), tokens).end_to_end for f in (by_sample, by_token)]
+    assert float(found[0].gradient_collapse) == pytest.approx(1.0)
+    assert float(found[1].gradient_collapse) == pytest.approx(1.0)
+
+
+def test_an_input_that_is_the_same_for_all_says_nothing() -> None:
+    table, body, head = nn.Embedding(50, 8), nn.Linear(8, 8), nn.Linear(8, 4)
+    tokens = torch.randint(0, 50, (32, 6))
+
+    def masked(t: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        x = table(t)
+        return head(x + torch.tanh(body(x)) * mask[..., None])
+
+    net = Function(masked, table, body, head)
+    integers = float(scanned(net, (tokens, torch.ones(32, 6).long())).end_to_end.input_alignment)
+    reals = float(scanned(net, (tokens, torch.ones(32, 6))).end_to_end.input_alignment)
+    assert integers == pytest.approx(reals)
+    same = scanned(nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 4)), torch.ones(32, 6))
+    assert not same.end_to_end.input_alignment.is_measured
+
+
+def test_a_part_alone_is_not_taken_for_the_whole() -> None:
+    body, other, head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def deaf(x: torch.Tensor) -> torch.Tensor:  # the head reads the part that has heard nothing
+        h = torch.cat([torch.tanh(body(x)), torch.tanh(other(0 * x))], 1)
+        kept, lost = h.chunk(2, 1)
+        return head(lost) + 0 * kept.sum()
+
+    found = scanned(Function(deaf, body, other, head), torch.randn(32, 8)).end_to_end
+    assert not float(found.input_alignment) > 0.0
+
+
+def test_rounding_is_that_of_each_number() -> None:
+    body, head = nn.Linear(16, 16), nn.Linear(17, 4)
+
+    def massive(x: torch.Tensor) -> torch.Tensor:
+        return head(torch.cat([torch.tanh(body(x)), torch.full_like(x[:, :1], 200.0)], 1))
+
+    net, x = Function(massive, body, head), torch.randn(64, 16)
+    exact = float(scanned(net, x).end_to_end.input_alignment)
+    rounded = float(scanned(net.bfloat16(), x.bfloat16()).end_to_end.input_alignment)
+    assert rounded == pytest.approx(exact, abs=0.2)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_sparse_adjacency_is_no_sample(quick: bool) -> None:
+    dense = (torch.rand(40, 40) < 0.1).float() + torch.eye(40)
+    dense = dense / dense.sum(1, keepdim=True)
+    first, second, head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def gcn(x: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        for layer in (first, second):
+            x = x + torch.relu(adjacency @ layer(x))
+        return head(x)
+
+    net, x = Function(gcn, first, second, head), torch.randn(40, 8)
+    found = [plusone.scan(net, (x, a), quick=quick).end_to_end for a in (dense, dense.to_sparse())]
+    assert float(found[1].log10_gradient_ratio) == pytest.approx(
+        float(found[0].log10_gradient_ratio), abs=1e-4
+    )
+    assert found[1].input_alignment.is_measured

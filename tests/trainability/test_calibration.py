@@ -66,6 +66,7 @@ def test_quantities_are_read_from_the_evidence() -> None:
         ({"gradient_collapse": Value(state="nan")}, "collapse", 1.0),
         ({"log10_gradient_ratio": Value(state="-inf")}, "vanish", 6.0),
         ({"log10_gradient_ratio": Value(state="nan")}, "vanish", 6.0),
+        ({"log10_gradient_ratio": Value(state="inf")}, "vanish", 6.0),
         ({"log10_gradient_ratio": Value.of(5.0)}, "vanish", 0.0),
         ({"input_alignment": Value(state="nan")}, "geometry", np.log10(0.03)),
         ({"input_alignment": Value.of(-0.2)}, "geometry", np.log10(0.03)),

@@ -17,8 +17,8 @@ from plusone.records import Evidence, Value
 
 
 class Quantity(NamedTuple):
-    """One quantity of the verdict: its coefficient, its range, its median over those of the
-    benchmark's nets that train, and what it means."""
+    """One quantity of the verdict: its coefficient, its range, its median over those nets of the
+    fit families that train, and what it means."""
 
     name: str
     coefficient: float
@@ -36,7 +36,7 @@ QUANTITIES = (
         1.0,
         0.19,
         "mean cos^2 between the gradients that two random cotangents of the output send to the "
-        "first block's input, in one sample: near 1 / (directions that the Jacobian keeps apart)",
+        "first block's input, in one sample: about 1 / (directions that the Jacobian keeps apart)",
     ),
     Quantity(
         "vanish",
@@ -51,7 +51,7 @@ QUANTITIES = (
         8.99,
         math.log10(0.03),
         0.0,
-        math.log10(0.59),
+        math.log10(0.61),
         "log10 of the centred kernel alignment between the samples at the input and where the "
         "last layer reads: 0 where their distances are kept",
     ),
@@ -60,7 +60,7 @@ QUANTITIES = (
         -0.36,
         0.0,
         8.0,
-        0.4,
+        0.33,
         "decades between the largest and the smallest norm of the gradient at a block",
     ),
 )
@@ -81,7 +81,7 @@ def quantities(evidence: Evidence) -> dict[str, float] | None:
     norms = [block.gradient_norm for block in trunk_of(evidence)]
     found = {
         "collapse": _number(whole.gradient_collapse, worst=1.0),
-        "vanish": -_number(whole.log10_gradient_ratio, worst=-math.inf),
+        "vanish": _fall(whole.log10_gradient_ratio),
         "geometry": _log10(_number(whole.input_alignment, worst=0.0)),
         "spread": _range([value for value in norms if value.is_measured]),
     }
@@ -98,6 +98,10 @@ def harms(found: dict[str, float]) -> dict[str, float]:
     """By how much each quantity lowers the log odds, against a net that trains; worst first."""
     lost = {q.name: q.coefficient * (q.healthy - found[q.name]) for q in QUANTITIES}
     return dict(sorted(lost.items(), key=lambda item: -item[1]))
+
+
+def _fall(ratio: Value) -> float:
+    return math.inf if ratio.state in ("inf", "nan") else -float(ratio)
 
 
 def _number(value: Value, *, worst: float) -> float:

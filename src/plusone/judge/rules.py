@@ -225,8 +225,9 @@ _TABLE = (
         ),
         limits=(
             "Speaks where the calibrated verdict says that training is unlikely and no other rule "
-            "says why; takes 16 samples that differ as real data do. Fitted on small nets trained "
-            "for 150 steps (docs/trainability.md)."
+            "says why; takes 16 samples that differ as real data do: of noise in many dimensions "
+            "any net keeps the geometry. Fitted on small nets trained for 150 steps "
+            "(docs/trainability.md)."
         ),
         reference="Schoenholz et al. 2017, arXiv 1611.01232; Cortes et al. 2012 (alignment)",
     ),

@@ -17,13 +17,19 @@ from plusone.records import BlockReport, Evidence, Finding, Value
 
 
 def judge_unlikely(evidence: Evidence, others: Iterable[Finding]) -> list[Finding]:
-    """G203 or A305 where training is unlikely and no finding on gradient or signal tells why."""
+    """G203 or A305 where training is unlikely by their quantity and no other finding tells why.
+
+    Where the fall or the spread of the gradient says it most, though neither is beyond a limit, the
+    verdict stands without a finding.
+    """
     if evidence.cut_blocks or any(f.code[0] in "GAN" for f in others):
         return []
     found = quantities(evidence)
     if found is None or probability(found) >= EVEN:
         return []
-    worst = next(name for name in harms(found) if name in ("collapse", "geometry"))
+    worst = next(iter(harms(found)))
+    if worst not in ("collapse", "geometry"):
+        return []
     return [_collapsed(evidence) if worst == "collapse" else _lost(evidence)]
 
 
@@ -44,7 +50,12 @@ def _collapsed(evidence: Evidence) -> Finding:
 
 
 def _narrow(blocks: tuple[BlockReport, ...]) -> BlockReport | None:
-    """The first block of fewest numbers a sample, if that is far fewer than others have."""
+    """The first block of fewest numbers a sample, if that is far fewer than others have.
+
+    None where there are skips: what passes a narrow block there is not all.
+    """
+    if any(block.kind != "plain" for block in blocks):
+        return None
     known = [block for block in blocks if len(block.shape) > 1]
     if not known:
         return None

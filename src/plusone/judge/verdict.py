@@ -36,7 +36,7 @@ def reach_verdict(evidence: Evidence, findings: tuple[Finding, ...]) -> Verdict 
     unstable = next((f for f in findings if f.code == "N501"), None)
     if unstable is not None:
         return Verdict(label="unstable", probability=0.0, reason=unstable.reason)
-    if not evidence.end_to_end.log10_gradient_ratio.is_measured:
+    if math.isnan(float(evidence.end_to_end.log10_gradient_ratio)):
         return None
     by_thresholds = _by_thresholds(evidence, findings)
     found = None if evidence.cut_blocks else quantities(evidence)
@@ -44,7 +44,7 @@ def reach_verdict(evidence: Evidence, findings: tuple[Finding, ...]) -> Verdict 
         return by_thresholds
     chance = probability(found)
     if by_thresholds.label != "trainable":
-        chance = min(chance, by_thresholds.probability)
+        chance = min(chance, EVEN)
         return replace(by_thresholds, probability=chance, is_calibrated=True)
     if chance >= EVEN:
         return Verdict(

@@ -15,7 +15,7 @@ from torch.autograd.graph import GradientEdge
 from plusone.capture.eager import Recording
 from plusone.capture.nested import tensors_in
 from plusone.capture.trace import Trace, ValueRef
-from plusone.graph.opkinds import MIXING, POOLING, SHAPE_ONLY, TRANSPARENT, base_name
+from plusone.graph.opkinds import MIXING, POOLING, TRANSPARENT, base_name
 from plusone.graph.skipgraph import SkipGraph
 from plusone.probe.edges import EdgeFinder
 from plusone.probe.gradient import first_samples, random_cotangents
@@ -38,8 +38,9 @@ def gradient_collapse(gradients: Sequence[torch.Tensor]) -> Value:
 
     `gradients` are K tensors [samples, numbers]; a pair is compared within a sample. In expectation
     it is near 1 / PR with the participation ratio PR = (tr J J^T)^2 / tr (J J^T)^2 of the Jacobian
-    J between the place and the output: the number of directions that J keeps apart. So 1 says that
-    whatever the loss asks for, the place hears the same. A gradient of zeros has collapsed.
+    J between the place and the output, between half of that and it: PR is the number of directions
+    that J keeps apart. So 1 says that whatever the loss asks for, the place hears the same. A
+    gradient of zeros has collapsed.
     """
     g_KBN = torch.stack(list(gradients)).double()
     if not bool(torch.isfinite(g_KBN).all()):
@@ -65,7 +66,7 @@ def why_not_calibrated(batch: int | None, collapse: Value) -> str:
     if batch < LEAST_SAMPLES:
         return f"{batch} of the {LEAST_SAMPLES} samples that they take: give a larger batch"
     if not collapse.is_measured:
-        return "no gradient was found at the first block's input"
+        return "no gradient was found at the first block's input, or only one backward is allowed"
     return "the input or what the last layer reads was not found"
 
 
@@ -74,7 +75,10 @@ def collapse_place(finder: EdgeFinder, graph: SkipGraph) -> GradientEdge | None:
     batch = finder.trace.batch
     if batch is None or batch < LEAST_SAMPLES or graph.first is None:
         return None
-    return finder.edge(graph.first)
+    number, out = graph.first
+    shape = finder.trace.ops[number].shapes[out]
+    is_told = bool(shape) and (shape[0] == batch or (len(shape) == 2 and shape[0] % batch == 0))
+    return finder.edge(graph.first) if is_told else None
 
 
 def collapse_roots(
@@ -139,11 +143,13 @@ def input_alignment(
 ) -> Value:
     """Centred kernel alignment between the samples at the input and where the last layer reads.
 
-    <HKH, HLH> / |HKH| |HLH| over the first 64 samples, K the scalar products of a real input (the
-    one that gives most; where all inputs are whole numbers, of the signal at `first`), L the
-    cosines of what the last layer with weights reads: 1 where distances between samples are kept
-    up to scale, near 0 where nothing is left of them. Asked for before the observer forgets. Not
-    measured for fewer than `LEAST_SAMPLES` samples.
+    <HKH, HLH> / |HKH| |HLH| over the first 64 samples, K the scalar products of a real input (of
+    several the one that gives most; beside whole numbers also those of the signal at `first`), L
+    the cosines of what the last layer with weights reads: 1 where distances between samples are
+    kept up to scale, low where nothing is left of them. How low depends on the data: of independent
+    random vectors of p and q numbers it is 1 / sqrt((1 + 64 / p) (1 + 64 / q)), which is near 1 for
+    noise of many dimensions; real data lie in few. Asked for before the observer forgets. Not
+    measured for fewer than `LEAST_SAMPLES` samples, or samples that do not differ.
 
     Reference: Cortes, Mohri and Rostamizadeh (2012), "Algorithms for learning kernels based on
     centered alignment", definition 4.
@@ -152,14 +158,15 @@ def input_alignment(
     if trace.batch is None or trace.batch < LEAST_SAMPLES:
         return NOT_MEASURED
     read = _by_samples(_read_by_head(trace, signal), trace.batch)
-    given = _real_inputs(inputs, trace.batch)
-    if not given and first is not None:
-        entry = _by_samples(_source(trace, signal, first), trace.batch)
-        given = [] if entry is None else [entry]
-    if read is None or not given:
+    given, is_all = _real_inputs(inputs, trace.batch)
+    entry = None if first is None else _by_samples(_source(trace, signal, first), trace.batch)
+    if entry is not None and not (given and is_all):
+        given.append(entry)
+    differing = [x for x in (_centred(_rows(t, trace.batch), t) for t in given) if bool(x.any())]
+    if read is None or not differing:
         return NOT_MEASURED
     z = _centred(_directions(_rows(read, trace.batch)), read)
-    found = [_alignment(_centred(_rows(x, trace.batch), x), z) for x in given]
+    found = [_alignment(x, z) for x in differing]
     return Value.of(max(found, key=lambda a: -math.inf if math.isnan(a) else a))
 
 
@@ -176,8 +183,8 @@ def _directions(rows: torch.Tensor) -> torch.Tensor:
 def _centred(rows: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
     """Rows minus their mean; zeros where they differ by no more than the rounding of `origin`."""
     moved = rows - rows.mean(0)
-    rounding = 4 * torch.finfo(origin.dtype).eps * float(rows.abs().max())
-    return torch.zeros_like(moved) if float(moved.abs().max()) <= rounding else moved
+    rounding = 4 * torch.finfo(origin.dtype).eps * rows.abs().amax(0)
+    return torch.zeros_like(moved) if bool((moved.abs() <= rounding).all()) else moved
 
 
 def _alignment(x: torch.Tensor, z: torch.Tensor) -> float:
@@ -193,10 +200,10 @@ def _alignment(x: torch.Tensor, z: torch.Tensor) -> float:
 def _product(k: torch.Tensor, m: torch.Tensor) -> float:
     """<HKH, HLH> as a batch of `_REFERENCE` samples would have it on average.
 
-    It has n terms on the diagonal and n (n - 1) off it. The means of both are estimated without
-    bias from the matrices at hand, so that a small batch gives no larger alignment than a large
-    one. Off the diagonal: Song et al. (2012), "Feature selection via dependence maximization",
-    eq. 5.
+    It has n terms on the diagonal and n (n - 1) off it. The means of both are estimated from the
+    matrices at hand, off the diagonal without bias and on it nearly so for samples of like size, so
+    that a small batch of such samples gives no larger alignment than a large one. Off the diagonal:
+    Song et al. (2012), "Feature selection via dependence maximization", eq. 5.
     """
     n = len(k)
     diagonal = float((k.diagonal() * m.diagonal()).mean()) * (n / (n - 1)) ** 2
@@ -213,9 +220,12 @@ def _u_centred(k: torch.Tensor) -> torch.Tensor:
     return k.fill_diagonal_(0.0)
 
 
-def _real_inputs(inputs: object, batch: int) -> list[torch.Tensor]:
-    real = (t for t in tensors_in(inputs) if t.is_floating_point() or t.is_complex())
-    return [t for t in real if _has_batch(t, batch) and t.numel() > batch]
+def _real_inputs(inputs: object, batch: int) -> tuple[list[torch.Tensor], bool]:
+    """The dense inputs of real numbers, and whether there are no others, as tokens."""
+    dense = [t for t in tensors_in(inputs) if t.layout == torch.strided]  # no sparse adjacency
+    real = [t for t in dense if t.is_floating_point() or t.is_complex()]
+    fitting = [t for t in real if _has_batch(t, batch) and t.numel() > batch]
+    return fitting, len(real) == len(dense)
 
 
 def _by_samples(tensor: torch.Tensor | None, batch: int) -> torch.Tensor | None:
@@ -258,7 +268,10 @@ def _nearest(trace: Trace, signal: SignalObserver, value: ValueRef) -> torch.Ten
 
 
 def _before_pooling(trace: Trace, value: ValueRef) -> ValueRef | None:
-    """The value whose mean over all places this one is, behind changes of form; else None."""
+    """The value whose mean over all places this one is, behind changes of form; else None.
+
+    Of three dimensions the shape does not tell places from channels: a mean over either counts.
+    """
     while True:
         op = trace.ops[value[0]]
         if not op.parents:
@@ -282,11 +295,14 @@ def _source(trace: Trace, signal: SignalObserver, value: ValueRef) -> torch.Tens
         found, op = signal.tensor(value), trace.ops[value[0]]
         if found is not None or not op.parents or not _keeps_numbers(op.name):
             return found
-        value = op.parents[0]
+        above = op.parents[0]
+        if math.prod(trace.ops[above[0]].shapes[above[1]]) != math.prod(op.shapes[value[1]]):
+            return None  # a part alone
+        value = above
 
 
 def _keeps_numbers(name: str) -> bool:
-    return base_name(name) in TRANSPARENT | SHAPE_ONLY
+    return base_name(name) in TRANSPARENT
 
 
 def _last_layer(trace: Trace) -> int | None:

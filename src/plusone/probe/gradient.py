@@ -118,7 +118,12 @@ class _Reader:
 
 
 def first_samples(gradient: torch.Tensor, batch: int | None) -> torch.Tensor:
-    """The first `MAX_SAMPLES` samples as rows, copied so that the rest can be freed."""
+    """The first `MAX_SAMPLES` samples as rows, copied so that the rest can be freed.
+
+    Rows of tokens, [samples x tokens, channels], are put together to those of a sample.
+    """
+    if batch and gradient.dim() == 2 and gradient.shape[0] % batch == 0:
+        gradient = gradient.reshape(batch, -1)
     return as_samples(gradient, batch)[:MAX_SAMPLES].clone()
 
 

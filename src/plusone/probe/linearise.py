@@ -144,8 +144,9 @@ def _run(
 
 def _first_samples(tree: Any, batch: int, samples: int) -> Any:
     def cut(value: Any) -> Any:
-        is_batch = isinstance(value, torch.Tensor) and value.dim() > 0 and value.shape[0] == batch
-        return value[:samples] if is_batch else value
+        if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
+            return value  # of a sparse matrix there is no part
+        return value[:samples] if value.dim() > 0 and value.shape[0] == batch else value
 
     return tree_map(cut, tree)
 

@@ -35,8 +35,10 @@ class Moments:
 def as_samples(tensor: torch.Tensor, batch: int | None) -> torch.Tensor:
     """The tensor as [samples, elements]: one row if its leading dimension is not the batch.
 
-    A complex number becomes two real ones.
+    A complex number becomes two real ones; a sparse tensor is filled up.
     """
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
     samples = _num_samples(tensor, batch)
     flat = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
     return flat.reshape(samples, flat.numel() // max(samples, 1))

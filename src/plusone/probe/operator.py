@@ -201,6 +201,7 @@ class JacobianOperator:
     def _vectors(self, tensor: torch.Tensor | None, width: int) -> torch.Tensor:
         if tensor is None:
             return torch.zeros(self.num_samples, width, dtype=self.dtype, device=self.device)
+        tensor = tensor if tensor.layout == torch.strided else tensor.to_dense()
         flat = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
         return flat.reshape(self.num_samples, width).to(self.dtype)
 

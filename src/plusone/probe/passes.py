@@ -92,6 +92,7 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
                 profile = replace(profile, gradient=gradient)
                 loss = "random cotangents of unit variance at the last block: the head passes none"
             else:
+                profile, collapse = replace(profile, gradient=None), NOT_MEASURED
                 gaps.append(NotMeasured(what="gradient", why=_SHUT))
     except (PlusoneError, RuntimeError) as error:
         profile = replace(profile, gradient=None)
