@@ -202,8 +202,8 @@ def test_a_healthy_net_gets_no_edit(name: str) -> None:
 
 def test_a_net_that_the_scan_doubts_and_that_learns_is_left_alone() -> None:
     torch.manual_seed(0)
-    model, x = broken.plain_mlp(8), rows()
-    labels = torch.randint(10, (ROWS,))
+    model, x = broken.plain_mlp(6), rows()
+    labels = (x.flatten(1) @ torch.randn(x.flatten(1).shape[1], 10)).argmax(1)
     assert plusone.fix(model, x, labels, F.cross_entropy, trial_steps=0).plan.edits
     plan = plusone.fix(model, x, labels, F.cross_entropy, trial_steps=400).plan
     assert plan.is_empty
@@ -300,3 +300,19 @@ def test_a_model_that_cannot_be_copied_is_refused_in_a_sentence() -> None:
     model.lock = (n for n in range(3))  # type: ignore[assignment]
     with pytest.raises(InputError, match="cannot be copied"):
         _ = plusone.fix(model, rows(), trial_steps=0).plan
+
+
+def test_a_net_that_learns_its_batch_far_more_slowly_than_its_repair_is_repaired() -> None:
+    load_digits = pytest.importorskip("sklearn.datasets").load_digits
+    pixels, classes = load_digits(return_X_y=True)
+    x = torch.tensor(pixels[:128] / 16.0, dtype=torch.float32)
+    labels = torch.tensor(classes[:128])
+    torch.manual_seed(0)
+    layers = [m for _ in range(20) for m in (nn.Linear(64, 64), nn.Tanh())]
+    net = nn.Sequential(*layers, nn.Linear(64, 10))
+    for module in net:
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=3 * 64**-0.5)
+    plan = plusone.fix(net, x, labels, F.cross_entropy).plan
+    assert plan.edits
+    assert "in a trial the model comes to" in plan.reason
