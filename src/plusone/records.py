@@ -14,9 +14,7 @@ SCHEMA = "plusone.report/1"
 
 State = Literal["ok", "nan", "inf", "-inf"]
 Kind = Literal["identity", "projection", "gated", "scaled", "concat", "attention"]
-Label = Literal[
-    "trainable", "vanishing", "exploding", "over-smoothing", "bottleneck", "unstable"
-]
+Label = Literal["trainable", "vanishing", "exploding", "over-smoothing", "bottleneck", "unstable"]
 Mode = Literal["as-is", "train", "eval"]
 Severity = Literal["error", "warning"]
 

@@ -216,7 +216,9 @@ def test_a_fall_within_the_limit_that_makes_training_unlikely_is_told_without_a_
     assert not findings
     assert made.label == "vanishing"
     assert made.probability < 0.5
-    assert made.reason.startswith("the gradient falls by 2.9 decades")
+    assert made.reason.startswith(
+        "the gradient falls by more than it does in nets that train: the gradient falls by 2.9"
+    )
 
 
 def test_a_gradient_that_is_no_number_gives_no_verdict() -> None:

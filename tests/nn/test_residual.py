@@ -169,3 +169,30 @@ def test_group_norm_takes_the_greatest_divisor() -> None:
         norm = make_norm("group", channels, num_axes=2, num_groups=limit)
         assert isinstance(norm, nn.GroupNorm)
         assert norm.num_groups == groups
+
+
+def test_a_branch_that_writes_over_its_input_is_refused() -> None:
+    x = torch.randn(4, 6)
+    inplace = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(6, 6))
+    with pytest.raises(InputError, match="writes over its input"):
+        Residual(inplace)(x.clone())
+    later = Residual(nn.Sequential(nn.Linear(6, 6), nn.ReLU(inplace=True)))
+    torch.testing.assert_close(later(x), x + later.branch[0](x).relu())
+    normed = Residual(inplace, norm=nn.LayerNorm(6))
+    torch.testing.assert_close(normed(x), x + inplace[1](normed.pre_norm(x).relu()))
+    with torch.inference_mode():
+        later(torch.randn(4, 6))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"norm": "layer"}, "norm is 'layer'; it must be a module"),
+        ({"norm": nn.LayerNorm}, "norm=LayerNorm cannot be called without arguments"),
+        ({"skip": "identity"}, "skip is 'identity'; it must be a module"),
+        ({"scale": "rezero"}, "scale is 'rezero'; it must be a number"),
+    ],
+)
+def test_what_is_no_part_is_refused_in_one_sentence(options: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words.replace("(", r"\(")):
+        Residual(nn.Linear(6, 6), **options)

@@ -195,3 +195,10 @@ def test_update_bounded_in_depth_refuses_nets_that_do_not_move() -> None:
         assert_update_bounded_in_depth(
             lambda depth: plain(depth, scale=0.0), [4], 1.5, inputs=(torch.randn(8, 16),)
         )
+
+
+def test_a_net_that_hears_nothing_of_its_input_is_not_trainable() -> None:
+    torch.manual_seed(0)
+    layers = [m for _ in range(30) for m in (nn.Linear(16, 16), nn.Sigmoid())]
+    with pytest.raises(AssertionError, match="does not train"):
+        assert_trainable(nn.Sequential(*layers), torch.randn(16, 16))

@@ -62,7 +62,8 @@ def fix(
 ) -> int:
     """Plan edits that make the model train, and prove it. The target's own files stay as they are.
 
-    Exit codes: 0 nothing to repair, 1 there is a plan, 2 the model cannot be edited or run.
+    Exit codes: 0 nothing to repair, 1 there is a plan or trouble that none mends, 2 the model
+    cannot be judged, edited or run.
     """
     _check(verify, trial, save, json)
     with redirect_stdout(sys.stderr), shown_progress(quiet=quiet) as progress:
@@ -94,7 +95,9 @@ def fix(
     _print(repair, proof, code=code, json=json)
     if plan.refusal:
         raise InputError(f"{plan.target} was not edited: {plan.refusal}")
-    return int(bool(plan.edits))
+    if plan.edits or plan.reason.startswith("nothing to repair"):
+        return int(bool(plan.edits))
+    return 2 if repair.report.verdict is None else 1
 
 
 def _check(verify: int | None, trial: int, save: str | None, json: str | None) -> None:

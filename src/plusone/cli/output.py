@@ -95,8 +95,10 @@ def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
 
 
 def exit_code(report: Report, fail_on: FailOn) -> int:
-    """1 where a finding is at or above `fail_on`, else 0."""
+    """1 where a finding is at or above `fail_on` or the verdict is not trainable, else 0."""
     if fail_on == "never":
         return 0
+    if report.verdict is not None and report.verdict.label != "trainable":
+        return 1
     counted = ("error",) if fail_on == "error" else ("error", "warning")
     return int(any(finding.severity in counted for finding in report.findings))

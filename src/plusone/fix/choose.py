@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from plusone.capture.eager import batch_size
 from plusone.errors import CaptureError, PlusoneError
 from plusone.fix.bypasses import closed_bypasses
 from plusone.fix.candidates import candidates
@@ -45,6 +46,7 @@ _TROUBLE = ("A302", "A303")
 # A net that the scan doubts and that learns its one batch is repaired where the repaired copy needs
 # this many times fewer steps.
 _FASTER = 4.0
+_LEAST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +242,12 @@ def _ranked(trials: list[_Trial]) -> list[_Trial]:
 
 
 def _trial(request: Request, model: nn.Module) -> Trial | None:
-    """How the model does in a trial; None where none was asked for or it does not run."""
-    if not request.trial_steps:
+    """How the model does in a trial; None where none was asked for or it does not run.
+
+    Any net learns a handful of samples by heart, so with fewer than `_LEAST` there is no trial.
+    """
+    batch = batch_size(request.subject.args, request.subject.kwargs)
+    if not request.trial_steps or (batch is not None and batch < _LEAST):
         return None
     try:
         return tried_out(request.subject, model, steps=request.trial_steps, seed=request.seed)

@@ -31,7 +31,7 @@ class Quantity(NamedTuple):
 QUANTITIES = (
     Quantity(
         "collapse",
-        -7.88,
+        -7.92,
         0.0,
         1.0,
         0.19,
@@ -40,7 +40,7 @@ QUANTITIES = (
     ),
     Quantity(
         "vanish",
-        -1.5,
+        -1.49,
         0.0,
         6.0,
         0.0,
@@ -48,7 +48,7 @@ QUANTITIES = (
     ),
     Quantity(
         "geometry",
-        8.99,
+        8.98,
         math.log10(0.03),
         0.0,
         math.log10(0.61),

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 from plusone.judge.calibration import HEALTHY, harms, probability, quantities
 from plusone.judge.findings import finding
 from plusone.judge.run import trunk_of
 from plusone.judge.thresholds import EVEN, NARROW
-from plusone.records import BlockReport, Evidence, Finding, Value
+from plusone.records import NOT_MEASURED, BlockReport, Evidence, Finding, Value
 
 
 def judge_unlikely(evidence: Evidence, others: Iterable[Finding]) -> list[Finding]:
@@ -46,7 +47,7 @@ def _collapsed(evidence: Evidence) -> Finding:
     if narrow is not None:
         where = narrow.name
         reason += f"; all of it passes the {_width(narrow)} numbers that leave {where}"
-    return finding("G203", where, value, healthy, reason)
+    return replace(finding("G203", where, value, healthy, reason), threshold=NOT_MEASURED)
 
 
 def _narrow(blocks: tuple[BlockReport, ...]) -> BlockReport | None:
@@ -74,7 +75,8 @@ def _lost(evidence: Evidence) -> Finding:
         "how the samples lie to each other is lost on the way: the alignment of what the last "
         f"layer reads with the input is {_share(value)} ({healthy:.2f} in nets that train)"
     )
-    return finding("A305", _alike_from(evidence), value, healthy, reason)
+    found = finding("A305", _alike_from(evidence), value, healthy, reason)
+    return replace(found, threshold=NOT_MEASURED)  # the verdict weighs it with the others
 
 
 def _share(value: Value) -> str:

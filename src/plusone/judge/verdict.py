@@ -52,7 +52,7 @@ def reach_verdict(evidence: Evidence, findings: tuple[Finding, ...]) -> Verdict 
         )
     told = next((f for f in findings if f.code[0] in "GA"), None)
     is_smooth = told is not None and told.code in ("A302", "A303")
-    reason = told.reason if told is not None else _kept(evidence)
+    reason = told.reason if told is not None else f"{_fault(found)}: {_kept(evidence)}"
     if told is not None and not is_smooth:
         reason += f"; {_gradient_words(float(evidence.end_to_end.log10_gradient_ratio))}"
     return Verdict(
@@ -72,6 +72,13 @@ def label_of(evidence: Evidence, found: dict[str, float]) -> Label:
     if any(float(v) > ALIKE for b in last for v in (b.similarity, b.token_similarity)):
         return "over-smoothing"
     return "exploding" if gradient > BOUNDED_DECADES else "bottleneck"
+
+
+def _fault(found: dict[str, float]) -> str:
+    """What says most against a net that no finding accuses."""
+    if next(iter(harms(found))) == "vanish":
+        return "the gradient falls by more than it does in nets that train"
+    return "the gradient's size differs over the blocks by more than it does in nets that train"
 
 
 def _kept(evidence: Evidence) -> str:

@@ -55,6 +55,7 @@ class Residual(nn.Module):
         if placement not in get_args(Placement):
             names = ", ".join(get_args(Placement))
             raise InputError(f"placement is {placement!r}; it must be one of {names}.")
+        _check(skip, norm)
         is_join = isinstance(skip, Join)
         if is_join and scale is not None:
             raise InputError(
@@ -71,7 +72,7 @@ class Residual(nn.Module):
                 "leave out drop, or put a dropout into the branch."
             )
         self.placement: Placement | None = None if norm is None else placement
-        first = norm if norm is None or isinstance(norm, nn.Module) else norm()
+        first = norm if norm is None or isinstance(norm, nn.Module) else _made(norm)
         self.pre_norm = first if placement in ("pre", "sandwich") else None
         self.post_norm = first if placement == "post" else None
         self.branch_norm = _second(norm, first) if placement == "sandwich" else None
@@ -80,7 +81,14 @@ class Residual(nn.Module):
         drop = self.drop
         if drop is not None and drop.mode == "subset" and drop.is_active:
             return self._on_a_subset(x, drop, args, kwargs)
+        version = _version_of(x)
         branch = self.branch(x if self.pre_norm is None else self.pre_norm(x), *args, **kwargs)
+        if version is not None and x._version != version:
+            raise InputError(
+                f"The branch {type(self.branch).__name__} writes over its input (a "
+                "ReLU(inplace=True) at its start?), which is also what the skip carries; use "
+                "inplace=False there."
+            )
         if isinstance(branch, tuple):
             return self._joined(x, branch[0]), *branch[1:]
         return self._joined(x, branch)
@@ -133,6 +141,37 @@ class Residual(nn.Module):
         return ", ".join(parts)
 
 
+def _version_of(x: Tensor) -> int | None:
+    """How often x was written to; None where nobody counts."""
+    if torch.compiler.is_compiling() or not isinstance(x, Tensor) or x.is_inference():
+        return None
+    return x._version
+
+
+def _check(skip: object, norm: object) -> None:
+    if skip is not None and not isinstance(skip, nn.Module):
+        raise InputError(
+            f"skip is {skip!r}; it must be a module that takes x to the branch's shape, or None "
+            "for the identity."
+        )
+    if norm is not None and not callable(norm):
+        raise InputError(
+            f"norm is {norm!r}; it must be a module, such as nn.LayerNorm(64), or a function that "
+            "makes one."
+        )
+
+
+def _made(norm: Callable[[], nn.Module]) -> nn.Module:
+    try:
+        return norm()
+    except TypeError as error:
+        name = getattr(norm, "__name__", repr(norm))
+        raise InputError(
+            f"norm={name} cannot be called without arguments ({error}); give a module, such as "
+            "nn.LayerNorm(64), or a function that makes one."
+        ) from error
+
+
 def _as_join(scale: Join | float | None) -> Join | None:
     if scale is None or isinstance(scale, Join):
         return scale
@@ -141,6 +180,8 @@ def _as_join(scale: Join | float | None) -> Join | None:
             f"scale={type(scale).__name__} is no Join: a scale is a number or a module whose "
             "forward takes skip, branch and mask."
         )
+    if not isinstance(scale, (int, float)):
+        raise InputError(f"scale is {scale!r}; it must be a number or a Join, such as ReZero().")
     return None if scale == 1 else ConstantScale(scale)
 
 

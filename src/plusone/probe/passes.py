@@ -92,7 +92,7 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
                 profile = replace(profile, gradient=gradient)
                 loss = "random cotangents of unit variance at the last block: the head passes none"
             else:
-                profile, collapse = replace(profile, gradient=None), NOT_MEASURED
+                collapse = NOT_MEASURED  # a head that passes none says nothing of the blocks
                 gaps.append(NotMeasured(what="gradient", why=_SHUT))
     except (PlusoneError, RuntimeError) as error:
         profile = replace(profile, gradient=None)
