@@ -21,7 +21,10 @@ def curves_text(found: Verification, *, width: int = 100) -> str:
         f"trained side by side, {found.steps} steps of Adam at {found.learning_rate:g}, "
         f"loss: {found.task}"
     )
-    end = f"in {found.steps} steps: original {found.original_verdict}, repaired {found.repaired_verdict}"
+    end = (
+        f"in {found.steps} steps: original {found.original_verdict}, "
+        f"repaired {found.repaired_verdict}"
+    )
     if found.is_interrupted:
         end += " (interrupted)"
     return "\n".join([textwrap.fill(head, width), *rows, textwrap.fill(end, width)])
