@@ -79,7 +79,8 @@ MODEL = """
 ## The verdict
 
 A logistic model of {count} quantities, fitted on {rows} nets of the fit families with batches of
-64, and at most even where G201, G202, A301 or A304 fire:
+64, and at most even where G201, G202, A301 or A304 fire. Resampling raises a calibration error; its
+intervals are basic ones, which turn that round and may lie below the value:
 
 | quantity | coefficient | meaning |
 |---|---:|---|
