@@ -364,7 +364,7 @@ def test_a_model_that_remembers_its_last_graph_is_scanned_and_forgets_the_scan()
     model = Remembers()
     before = fingerprint(model)
     report = plusone.scan(model, X)
-    assert report.data.not_measured == ()
+    assert all("collapse" in gap.what for gap in report.data.not_measured)  # of few samples
     assert differences(before, fingerprint(model)) == []
 
 
@@ -396,7 +396,8 @@ def test_a_scan_works_inside_contexts_and_leaves_them_as_they_are(
         before = fingerprint(model)
         report = plusone.scan(model, SPREAD)
         assert differences(before, fingerprint(model)) == []
-    assert [gap.what for gap in report.data.not_measured if "gradient" in gap.what] == []
+    gaps = [gap.what for gap in report.data.not_measured if "gradient" in gap.what]
+    assert all("collapse" in what for what in gaps)  # of few samples
 
 
 def test_a_model_without_memory_comes_back_too() -> None:
