@@ -65,7 +65,7 @@ TABLE_AFTER = """
 
 `edits` are those of the plan; `trains` counts seeds, of those that were run. Where no edit is
 planned, the network stays as it is and does not train. Plans and verdicts before repair come from
-versions up to an hour apart, of 2026-11-27 (`--replan` and `--rescan` bring them up to date).
+versions up to two hours apart, of 2026-11-27 (`--replan` and `--rescan` bring them up to date).
 
 | network | edits | verdict before | after | score before | after | trains before | after |
 |---|---|---|---|---|---|---:|---:|
