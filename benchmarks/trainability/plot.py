@@ -48,14 +48,11 @@ def plot(bins: Sequence[Bin]) -> str:
         error = 2 * (centre * (1 - centre) / (b.count + 4)) ** 0.5
         parts.append(svg.line((x, up(centre - error)), (x, up(centre + error)), class_="error"))
         parts.append(svg.element("circle", cx=x, cy=y, r=3.5))
-    return svg.element(
-        "svg",
-        svg.element("style", STYLE) + "".join(parts),
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {svg.coordinate(WIDTH)} {svg.coordinate(HEIGHT)}",
+    return svg.standalone(
+        "".join(parts),
+        STYLE,
         width=WIDTH,
         height=HEIGHT,
+        label="Reliability diagram",
         class_="reliability",
-        role="img",
-        aria_label="Reliability diagram",
     )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from plusone.judge.rules import RULES
-from plusone.records import Finding, Value
+from plusone.records import NOT_MEASURED, Finding, Value
 
 
-def finding(code: str, where: str, value: Value, threshold: float, reason: str) -> Finding:
-    """The finding of rule `code` at `where`; name, severity and remedy come from the table."""
+def finding(code: str, where: str, value: Value, threshold: float | None, reason: str) -> Finding:
+    """The finding of rule `code` at `where`; name, severity and remedy come from the table.
+
+    `threshold` is None where the verdict weighs the value with others.
+    """
     rule = RULES[code]
     return Finding(
         code=code,
         name=rule.name,
         where=where,
         value=value,
-        threshold=Value.of(threshold),
+        threshold=NOT_MEASURED if threshold is None else Value.of(threshold),
         reason=reason,
         remedy=rule.fix,
         severity=rule.severity,

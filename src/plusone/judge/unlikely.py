@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import pairwise
 
 from plusone.judge.calibration import HEALTHY, harms, probability, quantities
 from plusone.judge.findings import finding
 from plusone.judge.run import trunk_of
 from plusone.judge.thresholds import EVEN, NARROW
-from plusone.records import NOT_MEASURED, BlockReport, Evidence, Finding, Value
+from plusone.records import BlockReport, Evidence, Finding, Value
 
 
 def judge_unlikely(evidence: Evidence, others: Iterable[Finding]) -> list[Finding]:
@@ -47,7 +46,7 @@ def _collapsed(evidence: Evidence) -> Finding:
     if narrow is not None:
         where = narrow.name
         reason += f"; all of it passes the {_width(narrow)} numbers that leave {where}"
-    return replace(finding("G203", where, value, healthy, reason), threshold=NOT_MEASURED)
+    return finding("G203", where, value, None, reason)
 
 
 def _narrow(blocks: tuple[BlockReport, ...]) -> BlockReport | None:
@@ -75,8 +74,7 @@ def _lost(evidence: Evidence) -> Finding:
         "how the samples lie to each other is lost on the way: the alignment of what the last "
         f"layer reads with the input is {_share(value)} ({healthy:.2f} in nets that train)"
     )
-    found = finding("A305", _alike_from(evidence), value, healthy, reason)
-    return replace(found, threshold=NOT_MEASURED)  # the verdict weighs it with the others
+    return finding("A305", _alike_from(evidence), value, None, reason)
 
 
 def _share(value: Value) -> str:

@@ -57,16 +57,8 @@ def phase_svg(diagram: PhaseDiagram, *, title: str = "Typical gradient at the in
         *_ticks(diagram, across, up),
         _legend(diagram),
     ]
-    return svg.element(
-        "svg",
-        svg.element("style", STYLE) + "".join(parts),
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {svg.coordinate(WIDTH)} {svg.coordinate(HEIGHT)}",
-        width=WIDTH,
-        height=HEIGHT,
-        class_="plusone-phase",
-        role="img",
-        aria_label=title,
+    return svg.standalone(
+        "".join(parts), STYLE, width=WIDTH, height=HEIGHT, label=title, class_="plusone-phase"
     )
 
 

@@ -44,6 +44,23 @@ def picture(content: str, *, width: float, height: float, label: str, class_: st
     )
 
 
+def standalone(
+    content: str, style: str, *, width: float, height: float, label: str, class_: str
+) -> str:
+    """A picture that is a file of its own, with its style in it."""
+    return element(
+        "svg",
+        element("style", style) + content,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {coordinate(width)} {coordinate(height)}",
+        width=width,
+        height=height,
+        class_=class_,
+        role="img",
+        aria_label=label,
+    )
+
+
 def label(
     x: float, y: float, text: str, *, anchor: str = "", class_: str = "", title: str = ""
 ) -> str:

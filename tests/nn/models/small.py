@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,20 +20,10 @@ from plusone.nn.models import (
     UNet,
     normalized_adjacency,
 )
+from plusone.nn.models.residual_methods import Method
 
 Inputs = tuple[Tensor, ...]
-METHODS = (
-    "none",
-    "pre",
-    "post",
-    "sandwich",
-    "deepnorm",
-    "rezero",
-    "layer-scale",
-    "hyper",
-    "mhc",
-    "attention",
-)
+METHODS = get_args(Method)
 NUM_NODES, NUM_TOKENS = 20, 11
 
 
