@@ -23,7 +23,7 @@ def prediction_text(outlook: Outlook, *, width: int = 100) -> str:
     gaps = outlook.correlation.log_gap
     rows = [
         ("net", setting_sentence(found.setting)),
-        ("verdict", _verdict(str(found.label), typical, found.window)),
+        ("gradient", _verdict(str(found.label), typical, found.window)),
         (
             "typical",
             f"gradient at the input over that at the output: {power(typical)} in the typical net"
@@ -142,7 +142,9 @@ def _cosine(log_gap: float) -> str:
     if gap > 0.1:
         return f"goes from 0 to {number(1 - gap)}"
     return f"goes from 0 to 1 - {number(gap)}" + (
-        ": they become parallel" if gap < PARALLEL else ""
+        ": they become parallel"
+        if gap < PARALLEL
+        else ": nearly parallel, which the gradient's size does not show"
     )
 
 
