@@ -404,11 +404,11 @@ def _others(names: list[str], rounds: int) -> list[str]:
     return lines
 
 
-NOTES = """Two goals are missed on ResNet-50 at this size: capture and classes beyond the forward (goal
-0.1) and the profile (goal 1.2). Five rounds on 2026-11-27 gave 0.151 and 1.35; runs on 2026-11-24, on
-another machine of the same kind, gave 0.090 to 0.107 and 1.18 to 1.21. What is above is Python's work
-on each of its 332 operations. These batches are below 16, so that the two further backwards of the
-calibrated verdict are not in them: [which networks train?](trainability.md) has its cost.
+NOTES = """Two goals are missed on ResNet-50 at this size: capture and classes beyond the
+forward (goal 0.1) and the profile (goal 1.2). Five rounds on 2026-11-27 gave 0.151 and 1.35; runs
+on 2026-11-24 gave 0.090 to 0.107 and 1.18 to 1.21. What is above is Python's work on each of its
+332 operations. These batches are below 16, so that the two further backwards of the calibrated
+verdict are not in them: [which networks train?](trainability.md) has its cost.
 """
 
 
