@@ -54,6 +54,7 @@ OPTIONS = {
     "--placement --scale --svg --width --window",
     "fix": "--code --input --inputs --json --loss --preserve --quiet --save --seed --trial "
     "--verify",
+    "lab": "",
     "rule": "",
     "doctor": "",
 }

@@ -20,6 +20,7 @@ COMMANDS = {
     "diff": "Compare two targets, or two reports saved with --json.",
     "predict": "Predict the gradient from depth, skip density and gain in closed form.",
     "fix": "Plan edits that make a model train, as a diff and as code, and prove them.",
+    "landscape": "Measure the loss surface and the Hessian around a model's parameters.",
     "rule": "Explain a finding's code; without a code, list all.",
     "doctor": "Show versions, threads and which extras are missing.",
 }
@@ -29,8 +30,16 @@ EXAMPLES = {
     "diff": "plusone diff before.json after.json",
     "predict": "plusone predict --depth 200 --density 0.3 --activation relu",
     "fix": "plusone fix nets.py:build --verify 100",
+    "landscape": "plusone landscape examples/digits.py:residual --points 25 --svg surface.svg",
     "rule": "plusone rule G201",
     "doctor": "plusone doctor",
+}
+
+LAB_HELP = "Measure the field's claims about residual connections, each against a control."
+LAB_COMMANDS = {
+    "list": ("plusone.cli.lab:list_labs", "List the labs with their claims."),
+    "run": ("plusone.cli.lab:run", "Run labs, quick or --full."),
+    "check": ("plusone.cli.lab:check", "Compare the labs' verdicts with those stored."),
 }
 
 
@@ -50,7 +59,23 @@ def make_app() -> App:
     for name, summary in COMMANDS.items():
         path = f"plusone.cli.{name}:{name}"
         app.command(path, name=name, help=summary, help_epilogue=_epilogue(EXAMPLES[name]))
+    app.command(_lab_app())
     return app
+
+
+def _lab_app() -> App:
+    lab = App(
+        name="lab",
+        help=LAB_HELP,
+        help_epilogue="Example: plusone lab run toy-landscape",
+        help_flags=["--help", "-h"],
+        version_flags=[],
+        error_formatter=_one_line,
+        result_action="return_value",
+    )
+    for name, (path, summary) in LAB_COMMANDS.items():
+        lab.command(path, name=name, help=summary)
+    return lab
 
 
 def _epilogue(example: str) -> str:

@@ -33,7 +33,7 @@ def doctor() -> int:
         ("threads", f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change)"),
         ("devices", _devices()),
         *((name, _version(name)) for name in _required("")),
-        *((f"[{extra}]", _extra(extra)) for extra in ("zoo", "demo", "dev")),
+        *((f"[{extra}]", _extra(extra)) for extra in ("zoo", "demo", "labs", "landscape", "dev")),
         ("torchvision", _TORCHVISION[make_importable()]),
     ]
     # torch itself has its own row, with the build that importlib.metadata does not know.

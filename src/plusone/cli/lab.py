@@ -1,0 +1,216 @@
+"""`plusone lab`: the claims of the field, each measured against a control."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from plusone.cli.output import is_colored, width
+from plusone.cli.progress import shown_progress
+from plusone.errors import InputError, PlusoneError
+
+if TYPE_CHECKING:
+    from plusone.labs import LabResult, RunConfig
+
+Names = Annotated[
+    tuple[str, ...], Parameter(help="Names of labs, or all.", negative="", show_default=False)
+]
+Jobs = Annotated[
+    int | None,
+    Parameter(help="Processes side by side, each on one thread; without it, one for each core."),
+]
+Quiet = Annotated[bool, Parameter(name=("--quiet", "-q"), help="No progress.", negative="")]
+Fresh = Annotated[
+    bool, Parameter(help="Run anew what an earlier call has already run.", negative="")
+]
+
+
+def list_labs() -> int:
+    """List the labs with their claims."""
+    from plusone.labs.show.text import list_text
+
+    print(list_text(width=width()))
+    return 0
+
+
+def run(
+    names: Names,
+    /,
+    *,
+    full: Annotated[
+        bool, Parameter(help="Full mode: more seeds, more depths, larger data.", negative="")
+    ] = False,
+    fresh: Fresh = False,
+    jobs: Jobs = None,
+    html: Annotated[
+        str | None, Parameter(help="Write the gallery as one HTML page; for all, to labs.html.")
+    ] = None,
+    json: Annotated[
+        str | None,
+        Parameter(help="Write the numbers as JSON; - prints them.", allow_leading_hyphen=True),
+    ] = None,
+    svg: Annotated[str | None, Parameter(help="Write each picture into this folder.")] = None,
+    markdown: Annotated[
+        str | None, Parameter(help="Write the table of all numbers for documentation.")
+    ] = None,
+    no_color: Annotated[bool, Parameter(help="No colours.", negative="")] = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run labs: measure a claim of the field against its control, on real data.
+
+    Each finished run is kept at once; called again, an interrupted lab goes on where it was.
+    """
+    chosen = _chosen(names)
+    page = html or ("labs.html" if tuple(names) == ("all",) else None)
+    color = is_colored(no_color=no_color)
+
+    def show(result: LabResult) -> None:
+        from plusone.labs.show.text import result_text
+
+        if json != "-":
+            print(result_text(result, width=width(), color=color), end="\n\n", flush=True)
+
+    config = _config(full=full, fresh=fresh, jobs=jobs)
+    results, errors, is_interrupted = _each(chosen, config, show, quiet=quiet)
+    files = _Files(html=page, json=json, svg=svg, markdown=markdown)
+    command = " ".join(["plusone lab run", *names, *(["--full"] if full else [])])
+    if results:
+        _write(results, files, command)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    if is_interrupted:
+        print(
+            "what has run is kept; the same command goes on from there", file=sys.stderr, flush=True
+        )
+        raise KeyboardInterrupt
+    return 2 if errors else 0
+
+
+def check(
+    names: Names = ("all",), /, *, fresh: Fresh = True, jobs: Jobs = None, quiet: Quiet = False
+) -> int:
+    """Run labs in quick mode and compare their verdicts with those stored in the package.
+
+    Exit codes: 0 all as stored, 1 a verdict differs, 2 a lab could not run.
+    """
+    from plusone.labs.base.check import differences, stored
+
+    results, errors, is_interrupted = _each(
+        _chosen(names), _config(full=False, fresh=fresh, jobs=jobs), _nothing, quiet=quiet
+    )
+    found = differences(results, stored())
+    for line in found:
+        print(line)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    if is_interrupted:
+        raise KeyboardInterrupt
+    if not found:
+        print(f"{len(results)} of {len(results)} labs as stored")
+    return 2 if errors else int(bool(found))
+
+
+def _nothing(result: LabResult) -> None:
+    return None
+
+
+def _chosen(names: Sequence[str]) -> list[str]:
+    from plusone.labs.index import LABS
+
+    if not names:
+        raise InputError(f"name a lab, or all; the labs are {', '.join(LABS)}")
+    chosen = list(LABS) if "all" in names else list(dict.fromkeys(names))
+    for name in chosen:
+        if name not in LABS:
+            raise InputError(f"there is no lab '{name}'; the labs are {', '.join(LABS)}")
+    return chosen
+
+
+def _config(*, full: bool, fresh: bool, jobs: int | None) -> RunConfig:
+    from plusone.labs.base.run import RunConfig, cores
+
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs is {jobs}; it must be 1 or more")
+    return RunConfig(is_full=full, is_fresh=fresh, jobs=jobs or cores())
+
+
+def _each(
+    names: Sequence[str],
+    config: RunConfig,
+    show: Callable[[LabResult], None],
+    *,
+    quiet: bool,
+) -> tuple[list[LabResult], list[str], bool]:
+    """The results that there are, why others are not, and whether Ctrl-C came."""
+    results: list[LabResult] = []
+    errors: list[str] = []
+    for name in names:
+        try:
+            with redirect_stdout(sys.stderr), shown_progress(quiet=quiet) as progress:
+                if progress is not None:
+                    progress(name, 0.0)
+                from plusone.labs.base.run import run_lab
+
+                results.append(run_lab(name, config, tell=progress))
+        except PlusoneError as error:
+            errors.append(f"{name}: {error}" if len(names) > 1 else str(error))
+            continue
+        except KeyboardInterrupt:
+            return results, errors, True
+        show(results[-1])
+    return results, errors, False
+
+
+class _Files:
+    """Where results are written."""
+
+    def __init__(
+        self, *, html: str | None, json: str | None, svg: str | None, markdown: str | None
+    ) -> None:
+        self.html, self.json, self.svg, self.markdown = html, json, svg, markdown
+
+
+def _write(results: Sequence[LabResult], files: _Files, command: str) -> None:
+    if files.html is not None:
+        from plusone.labs.show.gallery import gallery_html
+
+        _save(Path(files.html), gallery_html(results).encode())
+    if files.markdown is not None:
+        from plusone.labs.show.markdown import results_markdown
+
+        _save(Path(files.markdown), results_markdown(results, command=command).encode())
+    if files.svg is not None:
+        _save_pictures(results, Path(files.svg))
+    if files.json is not None:
+        from plusone.labs.show.json import results_json
+
+        if files.json == "-":
+            print(results_json(results).decode())
+        else:
+            _save(Path(files.json), results_json(results) + b"\n")
+
+
+def _save_pictures(results: Sequence[LabResult], folder: Path) -> None:
+    from plusone.labs.show.figures import alone
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"'{folder}' cannot be made: {error.strerror}") from error
+    for result in results:
+        for figure in result.figures:
+            file = folder / f"{result.claim.name}-{figure.name}.svg"
+            _save(file, alone(figure.svg).encode())
+
+
+def _save(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"'{file}' cannot be written: {error.strerror}") from error
+    print(f"wrote {file}", file=sys.stderr)

@@ -1,0 +1,53 @@
+"""The labs by name. Imports nothing, so that a list of them is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Where a lab's `LAB` is, and its claim in one line."""
+
+    module: str
+    summary: str
+
+
+LABS = {
+    "degradation": Entry(
+        module="plusone.labs.degradation",
+        summary="Deeper plain nets train worse; deeper residual nets do not.",
+    ),
+    "gradient-highway": Entry(
+        module="plusone.labs.gradient_highway",
+        summary="The +1 of I + dF/dx carries the gradient to the first layers.",
+    ),
+    "eigenvalues": Entry(
+        module="plusone.labs.eigenvalues",
+        summary="A skip shifts each layer's eigenvalues by one, away from decay.",
+    ),
+    "explosion": Entry(
+        module="plusone.labs.explosion",
+        summary="Gradients of residual nets grow within the product of 1 + beta.",
+    ),
+    "toy-landscape": Entry(
+        module="plusone.labs.toy_landscape",
+        summary="A skip turns the saddle of w1 w2 x at the origin into a minimum.",
+    ),
+    "loss-surface": Entry(
+        module="plusone.labs.loss_surface",
+        summary="Skips make the loss surface smooth and nearly convex.",
+    ),
+    "path-ensemble": Entry(
+        module="plusone.labs.path_ensemble",
+        summary="A residual net is an ensemble of 2^L paths, most of them short.",
+    ),
+    "boosting": Entry(
+        module="plusone.labs.boosting",
+        summary="Each block is a weak learner that follows the negative gradient.",
+    ),
+    "skip-density": Entry(
+        module="plusone.labs.skip_density",
+        summary="Depth and skip density decide whether a net trains.",
+    ),
+}

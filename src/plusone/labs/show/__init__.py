@@ -1,0 +1,1 @@
+"""Labs for people: pictures, a page, a text, a table for the docs, and JSON."""

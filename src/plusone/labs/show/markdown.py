@@ -1,0 +1,56 @@
+"""The table of labs for the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plusone.labs.base.claim import LabResult
+from plusone.labs.show.text import YES_NO, effect_sentence, measured, predicted, run_sentence
+
+
+def results_markdown(results: Sequence[LabResult], *, command: str) -> str:
+    """The page: one table of all claims, then each lab with its numbers."""
+    lines = [
+        "# Labs",
+        "",
+        f"Written by `{command}`.",
+        "",
+        "| lab | claim | verdict | seeds | CPU seconds |",
+        "|---|---|---|---|---|",
+    ]
+    for result in results:
+        claim = result.claim
+        lines.append(
+            f"| [{claim.name}](#{claim.name}) | {_cell(claim.statement)} | {result.verdict} "
+            f"| {result.num_seeds} | {result.seconds:.0f} |"
+        )
+    for result in results:
+        lines += ["", *_lab(result)]
+    return "\n".join(lines) + "\n"
+
+
+def _lab(result: LabResult) -> list[str]:
+    claim = result.claim
+    lines = [
+        f"## {claim.name}",
+        "",
+        f"{claim.statement} `{claim.equation}` ({claim.source})",
+        "",
+        f"**{result.verdict}.** {result.reading}",
+        "",
+        f"Control: {claim.control}",
+        "",
+        "| what | for | predicted | measured (95 % over seeds) | holds |",
+        "|---|---|---|---|---|",
+    ]
+    for o in result.outcomes:
+        lines.append(
+            f"| {_cell(o.prediction.text)} | {o.prediction.role} | {predicted(o.prediction)} "
+            f"| {measured(o)} | {YES_NO[o.verdict]} |"
+        )
+    lines += [f"\nEffect: {effect_sentence(effect)}." for effect in result.effects]
+    return [*lines, "", f"Made by `{result.command}`: {run_sentence(result)}."]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
