@@ -22,7 +22,7 @@ from benchmarks.repair import (
     healthy_sequences,
     tasks,
 )
-from benchmarks.repair.data import shakespeare
+from plusone.labs.data import shakespeare
 from torch import nn
 
 Build = Callable[[], nn.Module]

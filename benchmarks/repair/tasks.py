@@ -11,13 +11,15 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from benchmarks.repair import data
+from plusone.labs import data
+from plusone.labs.data import texts
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 CONTEXT = 48
 _STRETCH = 24
 LANGUAGES = 7
+NAME_PAD = 0
 
 
 class Batch(NamedTuple):
@@ -182,7 +184,7 @@ def characters() -> Task:
 def _spelled(names: list[str], characters: str) -> Tensor:
     """Numbers of characters, [N, 12], with padding in front."""
     rows = [[characters.index(c) + 1 for c in name] for name in names]
-    pads = [[data.NAME_PAD] * (data.NAME_LENGTH - len(row)) for row in rows]
+    pads = [[NAME_PAD] * (texts.NAME_LENGTH - len(row)) for row in rows]
     return torch.tensor([pad + row for pad, row in zip(pads, rows, strict=True)])
 
 

@@ -1,0 +1,60 @@
+"""Intervals against SciPy's own, their coverage by Monte Carlo, and Hedges' g by its definition."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from plusone.labs.base.effects import effect, interval
+
+
+def test_the_interval_is_that_of_scipys_one_sample_t_test() -> None:
+    x = np.random.default_rng(0).normal(3, 2, size=7)
+    low, high = stats.ttest_1samp(x, 0).confidence_interval(0.95)
+    assert interval(list(x)) == pytest.approx((x.mean(), low, high), rel=1e-12)
+
+
+def test_one_value_is_its_own_interval() -> None:
+    assert interval([2.5]) == (2.5, 2.5, 2.5)
+
+
+def test_a_value_that_is_not_finite_leaves_no_number_unless_all_are_the_same() -> None:
+    assert all(map(math.isnan, interval([1.0, math.inf])))
+    assert interval([math.inf, math.inf]) == (math.inf, math.inf, math.inf)
+
+
+def test_the_difference_has_the_interval_of_the_paired_t_test() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(1, 1, size=6), rng.normal(0, 1, size=6)
+    found = effect("x", ("a", list(a)), ("b", list(b)))
+    low, high = stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert (found.difference, found.low, found.high) == pytest.approx((np.mean(a - b), low, high))
+
+
+def test_hedges_g_is_the_difference_over_the_pooled_deviation_with_its_correction() -> None:
+    a, b = np.asarray([5.0, 6.0, 8.0]), np.asarray([1.0, 2.0, 2.0])
+    found = effect("x", ("a", list(a)), ("b", list(b)))
+    pooled = math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
+    assert found.hedges_g == pytest.approx((a.mean() - b.mean()) / pooled * (1 - 3 / (4 * 4 - 1)))
+    assert found.g_low < found.hedges_g < found.g_high
+
+
+def test_the_interval_of_g_covers_the_true_effect_in_95_of_100_draws() -> None:
+    rng = np.random.default_rng(2)
+    true, draws, covered = 0.8, 400, 0
+    for _ in range(draws):
+        a, b = rng.normal(true, 1, size=8), rng.normal(0, 1, size=8)
+        found = effect("x", ("a", list(a)), ("b", list(b)))
+        correction = 1 - 3 / (4 * 14 - 1)
+        covered += found.g_low <= true * correction <= found.g_high
+    # Three standard errors of a share of 0.95 over 400 draws are 0.033.
+    assert abs(covered / draws - 0.95) < 0.033
+
+
+def test_equal_seeds_have_a_difference_and_no_g() -> None:
+    found = effect("x", ("a", [2.0, 2.0]), ("b", [1.0, 1.0]))
+    assert (found.difference, found.low, found.high) == (1.0, 1.0, 1.0)
+    assert math.isnan(found.hedges_g)

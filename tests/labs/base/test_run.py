@@ -1,0 +1,147 @@
+"""Runs are kept, taken up again, and lost only where they were interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from plusone.errors import InputError
+from plusone.labs import RunConfig, run_lab
+from plusone.labs.base.run import lab_named
+
+ALL = ["one 0", "one 1", "two 0", "two 1"]
+
+
+def _ran(log: Path) -> list[str]:
+    return sorted(log.read_text().splitlines())
+
+
+def test_a_result_has_the_verdict_of_its_outcomes_and_its_provenance(tiny: Path) -> None:
+    result = run_lab("tiny")
+    assert [o.verdict for o in result.outcomes] == ["holds", "holds", "fails"]
+    assert result.verdict == "holds"
+    assert (result.num_runs, result.num_seeds, result.is_full) == (4, 2, False)
+    assert result.outcomes[0].mean == pytest.approx(1.005)
+    assert result.command == "plusone lab run tiny"
+    assert f"torch {torch.__version__}" in result.versions
+
+
+def test_what_has_run_is_not_run_again(tiny: Path) -> None:
+    first = run_lab("tiny")
+    again = run_lab("tiny")
+    assert _ran(tiny) == ALL
+    assert replace(again, date=first.date) == first
+
+
+def test_fresh_runs_all_again(tiny: Path) -> None:
+    run_lab("tiny")
+    run_lab("tiny", RunConfig(is_fresh=True))
+    assert _ran(tiny) == sorted(ALL * 2)
+
+
+def test_full_mode_takes_over_the_seeds_of_quick_mode(tiny: Path) -> None:
+    run_lab("tiny")
+    assert run_lab("tiny", RunConfig(is_full=True)).num_runs == 6
+    assert _ran(tiny) == sorted([*ALL, "one 2", "two 2"])
+
+
+def test_ctrl_c_loses_the_running_arm_alone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINY_STOP", "two 0")
+    with pytest.raises(KeyboardInterrupt):
+        run_lab("tiny")
+    monkeypatch.delenv("TINY_STOP")
+    run_lab("tiny")
+    assert _ran(tiny) == sorted([*ALL, "two 0"])
+
+
+def test_another_code_of_the_lab_runs_anew(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_lab("tiny")
+    monkeypatch.setattr("plusone.labs.base.run.version_of", lambda file: "another")
+    run_lab("tiny")
+    assert _ran(tiny) == sorted(ALL * 2)
+
+
+def test_a_damaged_file_is_run_again(tiny: Path, tmp_path: Path) -> None:
+    run_lab("tiny")
+    kept = sorted((tmp_path / "cache/labs/tiny").glob("*.json"))
+    kept[0].write_text('{"numbers": ')
+    run_lab("tiny")
+    assert len(_ran(tiny)) == 5
+
+
+def test_the_random_state_of_the_caller_stays(tiny: Path) -> None:
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    run_lab("tiny")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_progress_is_told_after_each_run(tiny: Path) -> None:
+    told: list[float] = []
+    run_lab("tiny", tell=lambda stage, share: told.append(share))
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_an_unknown_lab_is_one_sentence_with_the_names() -> None:
+    with pytest.raises(InputError, match="there is no lab 'x'; the labs are degradation, "):
+        lab_named("x")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match=r"cannot be written: Not a directory"):
+        run_lab("tiny", RunConfig(folder=tmp_path / "taken"))
+
+
+PROGRAM = """
+import sys
+from plusone.cli.main import main
+from plusone.labs.index import LABS, Entry
+LABS["tiny"] = Entry(module="support.tiny_lab", summary="")
+raise SystemExit(main(["lab", "run", "tiny", "--full", "--jobs", "1", *sys.argv[1:]]))
+"""
+
+
+def _start(**environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "PYTHONPATH": "tests", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_a_process_that_is_stopped_loses_the_running_arm_alone(
+    tiny: Path, stop: signal.Signals, code: int
+) -> None:
+    process = _start(TINY_SECONDS="0.5")
+    while len(_ran(tiny)) < 3:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(stop)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert ("what has run is kept" in err) == (stop == signal.SIGINT)
+    assert "Traceback" not in err
+    started = _ran(tiny)
+    again = _start()
+    out, _ = again.communicate(timeout=60)
+    assert again.returncode == 0
+    assert "tiny: holds" in out
+    assert len(_ran(tiny)) <= 7, f"{started} had been started"
+
+
+def test_two_processes_give_what_one_gives(tiny: Path, tmp_path: Path) -> None:
+    one = run_lab("toy-landscape", RunConfig(folder=tmp_path / "a"))
+    two = run_lab("toy-landscape", RunConfig(folder=tmp_path / "b", jobs=2))
+    assert two.outcomes == one.outcomes
