@@ -93,8 +93,13 @@ def test_json_alone_holds_plan_recipe_and_curves(run: Run, targets: str) -> None
 def test_the_repaired_model_is_saved_with_its_recipe(
     run: Run, targets: str, tmp_path: Path
 ) -> None:
-    file = tmp_path / "net.pt"
-    assert run("fix", f"{targets}:plain", "--trial", "0", "--save", str(file)).code == 1
+    file, plan = tmp_path / "net.pt", tmp_path / "plan.json"
+    files = ("--save", str(file), "--json", str(plan))
+    ran = run("fix", f"{targets}:plain", "--trial", "0", *files)
+    assert ran.code == 1
+    written = (file, tmp_path / "net.json", plan)
+    assert ran.err.splitlines() == [f"wrote {path}" for path in written]
+    assert run("fix", f"{targets}:plain", "--trial", "0", *files, "--quiet").err == ""
     space: dict[str, object] = {}
     exec(Path(targets).read_text(), space)
     plain = space["plain"]

@@ -71,9 +71,10 @@ def test_a_file_that_fails_after_the_scan_costs_neither_the_text_nor_the_other_f
     assert ran.code == 2
     assert "all is well" in ran.out
     assert "all is well" in saved.read_text()
-    assert ran.err.splitlines()[-1] == (
-        "error: '/dev/full' cannot be written: No space left on device"
-    )
+    assert ran.err.splitlines()[-2:] == [
+        f"wrote {saved}",
+        "error: '/dev/full' cannot be written: No space left on device",
+    ]
 
 
 @needs_dev_full

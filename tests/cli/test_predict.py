@@ -88,6 +88,21 @@ def test_the_phases_are_a_picture(run: Run, tmp_path: Path) -> None:
     assert any(re.fullmatch(r"density 1, depth .*: exploding", title) for title in titles)
 
 
+def test_the_files_that_were_written_are_named_on_stderr_unless_quiet(
+    run: Run, tmp_path: Path
+) -> None:
+    svg, saved = tmp_path / "p.svg", tmp_path / "p.json"
+    arguments = ("--depth", "5", "--density", "1", "--svg", str(svg), "--json", str(saved))
+    assert run("predict", *arguments).err == f"wrote {svg}\nwrote {saved}\n"
+    assert run("predict", *arguments, "--quiet").err == ""
+
+
+def test_options_that_contradict_write_no_picture(run: Run, tmp_path: Path) -> None:
+    svg = tmp_path / "p.svg"
+    assert run("predict", "--depth", "5", "--density", "2", "--svg", str(svg)).code == 2
+    assert not svg.exists()
+
+
 def test_a_picture_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path) -> None:
     ran = run("predict", "--depth", "5", "--density", "1", "--svg", str(tmp_path / "no" / "a.svg"))
     assert ran.code == 2

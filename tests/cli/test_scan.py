@@ -84,6 +84,16 @@ def test_files_are_written_beside_the_text(
     assert json.loads(saved.read_text())["target"] == "a net"
 
 
+@pytest.mark.parametrize("command", ["scan", "map"])
+def test_each_file_that_was_written_is_named_on_stderr_unless_quiet(
+    run: Run, nets: str, pipeline: Pipeline, tmp_path: Path, command: str
+) -> None:
+    html, saved = tmp_path / "net.html", tmp_path / "net.json"
+    arguments = (command, f"{nets}:build", "--html", str(html), "--json", str(saved))
+    assert run(*arguments).err.splitlines()[-2:] == [f"wrote {html}", f"wrote {saved}"]
+    assert "wrote" not in run(*arguments, "-q").err
+
+
 def test_a_file_that_cannot_be_written_is_refused_before_the_scan(
     run: Run, nets: str, pipeline: Pipeline, tmp_path: Path
 ) -> None:

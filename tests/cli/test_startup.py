@@ -51,7 +51,7 @@ OPTIONS = {
     "map": "--format --html --input --inputs --json --no-color --quiet --seed",
     "diff": "--input --inputs --loss --mode --quick --quiet --repeats --samples --seed",
     "predict": "--activation --batch --density --depth --gain --json --norm --pattern --phases "
-    "--placement --scale --svg --width --window",
+    "--placement --quiet --scale --svg --width --window",
     "fix": "--code --input --inputs --json --loss --preserve --quiet --save --seed --trial "
     "--verify",
     "lab": "",

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from plusone.cli.configure import target_options
 from plusone.cli.options import Feed, Measure, Target
-from plusone.cli.output import print_notes, width
+from plusone.cli.output import print_notes, say_written, width, write_file
 from plusone.cli.progress import shown_progress
 from plusone.errors import CaptureError, InputError
 
@@ -85,14 +85,14 @@ def fix(
             plan = repair.plan
             can_apply = bool(plan.edits) and not plan.refusal
             proof = repair.verify(verify) if verify is not None and can_apply else None
-            if save is not None and can_apply:
-                repair.save(save)
+            saved = repair.save(save) if save is not None and can_apply else ()
         except SystemExit as error:  # it would end plusone with the model's own exit code
             raise CaptureError(
                 f"the code of {target} called sys.exit({error.code!r}) in its forward"
             ) from error
     print_notes(subject.notes, quiet=quiet)
-    _print(repair, proof, code=code, json=json)
+    say_written(*saved, quiet=quiet)
+    _print(repair, proof, code=code, json=json, quiet=quiet)
     if plan.refusal:
         raise InputError(f"{plan.target} was not edited: {plan.refusal}")
     if plan.edits or plan.reason.startswith("nothing to repair"):
@@ -113,7 +113,9 @@ def _check(verify: int | None, trial: int, save: str | None, json: str | None) -
         raise InputError(f"--save {save} is the recipe's name; use another suffix, such as .pt")
 
 
-def _print(repair: Fix, proof: Verification | None, *, code: bool, json: str | None) -> None:
+def _print(
+    repair: Fix, proof: Verification | None, *, code: bool, json: str | None, quiet: bool
+) -> None:
     from plusone.fix.curves import curves_text
     from plusone.fix.numbers import plan_numbers
     from plusone.fix.text import plan_text
@@ -124,10 +126,7 @@ def _print(repair: Fix, proof: Verification | None, *, code: bool, json: str | N
         if json == "-":
             print(text)
             return
-        try:
-            Path(json).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"'{json}' cannot be written: {error.strerror}") from error
+        write_file(json, f"{text}\n".encode(), quiet=quiet)
     if code:
         print(plan.code or f"# {plan.reason}")
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from plusone.cli.output import is_colored, width
+from plusone.cli.output import is_colored, width, write_file
 from plusone.cli.progress import shown_progress
 from plusone.errors import InputError, PlusoneError
 
@@ -24,7 +24,9 @@ Jobs = Annotated[
     int | None,
     Parameter(help="Processes side by side, each on one thread; without it, one for each core."),
 ]
-Quiet = Annotated[bool, Parameter(name=("--quiet", "-q"), help="No progress.", negative="")]
+Quiet = Annotated[
+    bool, Parameter(name=("--quiet", "-q"), help="No progress and no notes.", negative="")
+]
 Fresh = Annotated[
     bool, Parameter(help="Run anew what an earlier call has already run.", negative="")
 ]
@@ -80,7 +82,7 @@ def run(
     files = _Files(html=page, json=json, svg=svg, markdown=markdown)
     command = " ".join(["plusone lab run", *names, *(["--full"] if full else [])])
     if results:
-        _write(results, files, command)
+        _write(results, files, command, quiet=quiet)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     if is_interrupted:
@@ -175,27 +177,28 @@ class _Files:
         self.html, self.json, self.svg, self.markdown = html, json, svg, markdown
 
 
-def _write(results: Sequence[LabResult], files: _Files, command: str) -> None:
+def _write(results: Sequence[LabResult], files: _Files, command: str, *, quiet: bool) -> None:
     if files.html is not None:
         from plusone.labs.show.gallery import gallery_html
 
-        _save(Path(files.html), gallery_html(results).encode())
+        write_file(files.html, gallery_html(results).encode(), quiet=quiet)
     if files.markdown is not None:
         from plusone.labs.show.markdown import results_markdown
 
-        _save(Path(files.markdown), results_markdown(results, command=command).encode())
+        table = results_markdown(results, command=command)
+        write_file(files.markdown, table.encode(), quiet=quiet)
     if files.svg is not None:
-        _save_pictures(results, Path(files.svg))
+        _save_pictures(results, Path(files.svg), quiet=quiet)
     if files.json is not None:
         from plusone.labs.show.json import results_json
 
         if files.json == "-":
             print(results_json(results).decode())
         else:
-            _save(Path(files.json), results_json(results) + b"\n")
+            write_file(files.json, results_json(results) + b"\n", quiet=quiet)
 
 
-def _save_pictures(results: Sequence[LabResult], folder: Path) -> None:
+def _save_pictures(results: Sequence[LabResult], folder: Path, *, quiet: bool) -> None:
     from plusone.labs.show.figures import alone
 
     try:
@@ -205,12 +208,4 @@ def _save_pictures(results: Sequence[LabResult], folder: Path) -> None:
     for result in results:
         for figure in result.figures:
             file = folder / f"{result.claim.name}-{figure.name}.svg"
-            _save(file, alone(figure.svg).encode())
-
-
-def _save(file: Path, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"'{file}' cannot be written: {error.strerror}") from error
-    print(f"wrote {file}", file=sys.stderr)
+            write_file(file, alone(figure.svg).encode(), quiet=quiet)

@@ -60,12 +60,17 @@ def write_report(report: Report, output: Output) -> None:
     Raises:
         InputError: at the end, if a file could not be written.
     """
-    failed: list[str] = []
+    files: list[tuple[str, bytes]] = []
     if output.html is not None:
-        failed += _write(output.html, report.to_html().encode())
-    if output.json not in (None, "-"):
-        assert output.json is not None
-        failed += _write(output.json, report.to_json(indent=2) + b"\n")
+        files.append((output.html, report.to_html().encode()))
+    if output.json is not None and output.json != "-":
+        files.append((output.json, report.to_json(indent=2) + b"\n"))
+    failed: list[str] = []
+    for file, content in files:
+        try:
+            write_file(file, content, quiet=output.quiet)
+        except InputError as error:
+            failed.append(str(error))
     if output.json == "-" or output.format == "json":
         print(report.to_json(indent=2).decode())
     else:
@@ -75,16 +80,26 @@ def write_report(report: Report, output: Output) -> None:
         raise InputError("; ".join(failed))
 
 
-def _write(file: str, content: bytes) -> list[str]:
-    """Why the file could not be written, if so."""
+def write_file(file: str | Path, content: bytes, *, quiet: bool) -> None:
+    """Writes a file that an option named, and says so on stderr.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     try:
         Path(file).write_bytes(content)
     except OSError as error:
-        return [_unwritable(file, error)]
-    return []
+        raise InputError(_unwritable(file, error)) from error
+    say_written(file, quiet=quiet)
 
 
-def _unwritable(file: str, error: OSError) -> str:
+def say_written(*files: str | Path, quiet: bool) -> None:
+    """Says on stderr which files were written."""
+    for file in () if quiet else files:
+        print(f"wrote {file}", file=sys.stderr)
+
+
+def _unwritable(file: str | Path, error: OSError) -> str:
     return f"'{file}' cannot be written: {error.strerror}"
 
 

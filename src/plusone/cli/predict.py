@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json as json_module
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from plusone.cli.output import width as columns
+from plusone.cli.output import write_file
 from plusone.errors import InputError
 
 
@@ -55,6 +55,9 @@ def predict(
         str | None,
         Parameter(help="Write the numbers as JSON; - prints them.", allow_leading_hyphen=True),
     ] = None,
+    quiet: Annotated[
+        bool, Parameter(name=("--quiet", "-q"), help="No notes.", negative="", show_default=False)
+    ] = False,
 ) -> int:
     """Predict the gradient at the input in closed form: no model, no weights, no training."""
     from plusone.report.phase import phase_svg
@@ -74,15 +77,16 @@ def predict(
         batch=batch,
         window=window,
     )
-    if svg is not None:
-        _write(svg, phase_svg(phase_diagram(_ALL_DEPTHS, _ALL_DENSITIES, stack)) + "\n")
     found = outlook(predicted(depth, density, pattern=skips, width=width, **asdict(stack)))
+    if svg is not None:
+        picture = phase_svg(phase_diagram(_ALL_DEPTHS, _ALL_DENSITIES, stack)) + "\n"
+        write_file(svg, picture.encode(), quiet=quiet)
     if json is not None:
         text = json_module.dumps(prediction_numbers(found), indent=2)
         if json == "-":
             print(text)
             return 0
-        _write(json, text + "\n")
+        write_file(json, f"{text}\n".encode(), quiet=quiet)
     print(prediction_text(found, width=columns()))
     if phases:
         print(f"\n{phase_text(phase_diagram(_DEPTHS, _DENSITIES, stack))}")
@@ -107,10 +111,3 @@ def _scale(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
-
-
-def _write(file: str, text: str) -> None:
-    try:
-        Path(file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"'{file}' cannot be written: {error.strerror}") from error
