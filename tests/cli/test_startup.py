@@ -55,6 +55,7 @@ OPTIONS = {
     "fix": "--code --input --inputs --json --loss --preserve --quiet --save --seed --trial "
     "--verify",
     "lab": "",
+    "landscape": "",
     "rule": "",
     "doctor": "",
 }
@@ -65,6 +66,28 @@ def test_the_options_of_each_command_are_a_frozen_list(run: Run, command: str) -
     help_text = run(command, "--help").out
     found = set(re.findall(r"^│[ *]*(--[a-z-]+)", help_text, re.MULTILINE))
     assert found == set(OPTIONS[command].split())
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("scan",), "1 findings (see --fail-on) or a verdict other than trainable"),
+        (("map",), "0 shown, as nothing is judged"),
+        (("diff",), "0 compared, whatever differs"),
+        (("predict",), "0 predicted, whatever the label"),
+        (("fix",), "1 there is a plan or trouble that none mends"),
+        (("rule",), "2 there is no such code"),
+        (("doctor",), "0, also where extras are missing"),
+        (("lab", "list"), "0 listed"),
+        (("lab", "run"), "0 all labs ran, whatever their verdicts"),
+        (("lab", "check"), "1 one differs"),
+    ],
+)
+def test_the_help_of_each_command_says_what_its_exit_codes_mean(
+    run: Run, command: tuple[str, ...], words: str
+) -> None:
+    text = " ".join(run(*command, "--help").out.split())
+    assert words in text[text.index("Exit codes: ") :]
 
 
 def test_the_commands_are_a_frozen_list(run: Run) -> None:

@@ -12,7 +12,7 @@ TARGET is file.py:name or package.module:name, where name is a function without 
 object that gives (model, inputs) or (model, inputs, targets, loss_fn); or timm:NAME, hf:CONFIG,
 tv:NAME, FILE.pt2.
 """
-EXIT_CODES = "Exit codes: 0 nothing found, 1 findings, 2 could not run."
+EXIT_CODES = "Exit codes: 0 nothing found, 1 something found, 2 could not run; see each command's."
 
 COMMANDS = {
     "scan": "Find the skips, measure signal, gradient and Jacobians, and judge.",
@@ -34,12 +34,35 @@ EXAMPLES = {
     "rule": "plusone rule G201",
     "doctor": "plusone doctor",
 }
+EXITS = {
+    "scan": "0 nothing found, 1 findings (see --fail-on) or a verdict other than trainable, 2 no "
+    "verdict, or could not run.",
+    "map": "0 shown, as nothing is judged; 2 could not run.",
+    "diff": "0 compared, whatever differs; 2 a side could not be scanned or read.",
+    "predict": "0 predicted, whatever the label; 2 the options fit no stack.",
+    "fix": "0 nothing to repair, 1 there is a plan or trouble that none mends, 2 could not be "
+    "judged, edited or run.",
+    "landscape": "0 measured, as nothing is judged; 2 could not run.",
+    "rule": "0 explained, 2 there is no such code.",
+    "doctor": "0, also where extras are missing.",
+}
+"""What each command's exit code says; 2 is also wrong usage or a file that cannot be written."""
 
 LAB_HELP = "Measure the field's claims about residual connections, each against a control."
 LAB_COMMANDS = {
     "list": ("plusone.cli.lab:list_labs", "List the labs with their claims."),
     "run": ("plusone.cli.lab:run", "Run labs, quick or --full."),
     "check": ("plusone.cli.lab:check", "Compare the labs' verdicts with those stored."),
+}
+LAB_EXAMPLES = {
+    "list": "plusone lab list",
+    "run": "plusone lab run toy-landscape",
+    "check": "plusone lab check toy-landscape",
+}
+LAB_EXITS = {
+    "list": "0 listed.",
+    "run": "0 all labs ran, whatever their verdicts; 2 one could not run.",
+    "check": "0 all verdicts are those stored, 1 one differs, 2 a lab could not run.",
 }
 
 
@@ -48,7 +71,7 @@ def make_app() -> App:
     app = App(
         name="plusone",
         help=HELP,
-        help_epilogue=_epilogue("plusone scan timm:resnet50"),
+        help_epilogue=_epilogue("plusone scan timm:resnet50", EXIT_CODES),
         version=f"plusone {plusone.__version__}",
         version_flags=["--version"],
         help_flags=["--help", "-h"],
@@ -58,7 +81,8 @@ def make_app() -> App:
     )
     for name, summary in COMMANDS.items():
         path = f"plusone.cli.{name}:{name}"
-        app.command(path, name=name, help=summary, help_epilogue=_epilogue(EXAMPLES[name]))
+        epilogue = _epilogue(EXAMPLES[name], f"Exit codes: {EXITS[name]}")
+        app.command(path, name=name, help=summary, help_epilogue=epilogue)
     app.command(_lab_app())
     return app
 
@@ -74,12 +98,13 @@ def _lab_app() -> App:
         result_action="return_value",
     )
     for name, (path, summary) in LAB_COMMANDS.items():
-        lab.command(path, name=name, help=summary)
+        epilogue = _epilogue(LAB_EXAMPLES[name], f"Exit codes: {LAB_EXITS[name]}")
+        lab.command(path, name=name, help=summary, help_epilogue=epilogue)
     return lab
 
 
-def _epilogue(example: str) -> str:
-    return f"Example: {example}\n\n{EXIT_CODES}"
+def _epilogue(example: str, exits: str) -> str:
+    return f"Example: {example}\n\n{exits}"
 
 
 def _one_line(error: CycloptsError) -> str:
