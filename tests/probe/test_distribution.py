@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plusone.distributions import Rule, pool, probe_noise, spread, wasserstein
 from plusone.probe.chain import quadrature
-from plusone.probe.distribution import (
-    Rule,
-    median,
-    median_noise,
-    median_resolution,
-    pool,
-    probe_noise,
-    spread,
-    wasserstein,
-)
+from plusone.probe.distribution import median, median_noise, median_resolution
 
 numbers = st.lists(st.floats(-100, 100), min_size=1, max_size=8)
 

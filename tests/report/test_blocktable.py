@@ -12,7 +12,7 @@ from plusone.report.columns import MEASURES
 from plusone.report.html import page, style
 
 from . import samples
-from .chromium import BINARY, browse
+from support.chromium import BINARY, browse
 
 # Of each cell: whether what it says leaves it or, for a number, is on more than one line. Of the
 # whole: how far it can be scrolled, and where the names stand when it is scrolled to its end.

@@ -8,7 +8,7 @@ from PIL import Image
 from plusone.report import Report
 
 from . import samples
-from .chromium import BINARY, browse
+from support.chromium import BINARY, browse
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="no chromium binary on the PATH")
 

@@ -10,7 +10,7 @@ from plusone.report import Report
 from plusone.report.sheet import sheet
 
 from . import samples
-from .chromium import BINARY, browse
+from support.chromium import BINARY, browse
 
 
 def texts(svg: str) -> list[str]:

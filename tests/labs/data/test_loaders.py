@@ -1,4 +1,4 @@
-"""Packaged sets as they are, files of the data folder and of a server, and sentences for neither."""
+"""Packaged sets, files of the data folder and of a server, and sentences where there is none."""
 
 from __future__ import annotations
 

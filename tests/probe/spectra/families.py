@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plusone.probe.distribution import wasserstein
+from plusone.distributions import wasserstein
 from plusone.probe.endtoend import DensityConfig, SingularDensity, density_of
 from plusone.probe.golub_kahan import Bidiagonalisation, random_start
 from plusone.probe.krylov import golub_kahan_spectrum

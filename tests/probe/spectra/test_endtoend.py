@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from plusone.distributions import wasserstein
 from plusone.probe.block_spectra import Unmeasured
-from plusone.probe.distribution import wasserstein
 from plusone.probe.endtoend import (
     DensityConfig,
     SingularDensity,

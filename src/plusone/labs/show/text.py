@@ -48,7 +48,7 @@ def _outcomes(
     outcomes: Sequence[Outcome], role: str, heading: str, ink: Ink, width: int
 ) -> list[str]:
     chosen = [o for o in outcomes if o.prediction.role == role]
-    lines = [ink(heading, "bold")] if chosen else []
+    lines = [ink(line, "bold") for line in wrapped(heading, width=width)] if chosen else []
     for outcome in chosen:
         answer = YES_NO[outcome.verdict].ljust(_ANSWER)
         text = (
