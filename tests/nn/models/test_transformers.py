@@ -32,6 +32,7 @@ def body(method: str, **options: object) -> Transformer:
         ("rezero", "identity"),
         ("layer-scale", "identity"),
         ("deepnorm", "scaled"),
+        ("keel", "scaled"),
     ],
 )
 def test_a_scan_finds_two_skips_a_layer(method: str, kind: str) -> None:
@@ -144,6 +145,47 @@ def test_deepnorm_scales_values_outputs_and_feed_forward_but_not_queries_and_key
     expected = beta * (2 / (5 * 128)) ** 0.5
     assert float(feed[0].weight.detach().std()) == pytest.approx(expected, rel=0.03)
     assert model.blocks[0].join.alpha == pytest.approx(16**0.25)
+
+
+def test_keel_is_a_post_norm_whose_skip_counts_once_for_each_branch() -> None:
+    """N'(L x + f(N(x))) with asymmetric norms, in float64."""
+    branch = nn.Linear(6, 6).double()
+    stack = residual_stack([branch, nn.Linear(6, 6), nn.Linear(6, 6)], 6, method="keel").double()
+    block = stack[0]
+    norms = [m for m in block.modules() if isinstance(m, nn.LayerNorm)]
+    with torch.no_grad():
+        for norm in norms:
+            norm.weight.normal_()
+            norm.bias.normal_()
+    x = torch.randn(4, 6, dtype=torch.float64)
+    inner, outer = norms[0], block.post_norm
+    assert outer is norms[1]
+    torch.testing.assert_close(block(x), outer(3 * x + branch(inner(x))), rtol=0, atol=1e-14)
+
+
+class Detached(nn.Linear):
+    """A branch without a Jacobian, so that what arrives has come over the skips alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).detach()
+
+
+@pytest.mark.parametrize(("method", "power"), [("keel", -0.002), ("post", -38.5)])
+def test_over_the_skips_the_gradient_passes_256_branches_with_keel_and_not_with_post_norm(
+    method: str, power: float
+) -> None:
+    """Chen and Wei 2026: norms divide it by (1 + 1/L^2)^(L/2), those of post-norm by 2^(L/2)."""
+    branches = [Detached(256, 256, bias=False) for _ in range(256)]
+    for branch in branches:
+        nn.init.normal_(branch.weight, std=256**-0.5)
+    stack = residual_stack(branches, 256, method=method).double()  # type: ignore[arg-type]
+    x = torch.randn(16, 256, dtype=torch.float64, requires_grad=True)
+    output = stack(nn.functional.layer_norm(x, (256,)))
+    cotangent = torch.randn_like(output)
+    (gradient,) = torch.autograd.grad(output, x, cotangent)
+    # Each norm takes two directions of 256 away, but with a skip so strong almost the same ones.
+    found = float((gradient.norm() / cotangent.norm()).log10())
+    assert found == pytest.approx(power, rel=0.03, abs=0.02)
 
 
 def test_layer_scale_starts_by_the_number_of_layers() -> None:

@@ -7,6 +7,7 @@
 | post         | N(x + f(x))                              | Vaswani et al. 2017, 1706.03762 |
 | sandwich     | x + N'(f(N(x)))                          | Ding et al. 2021, 2105.13290    |
 | deepnorm     | N(alpha x + f(x))                        | Wang et al. 2022, 2203.00555    |
+| keel         | N'(L x + f(N(x))), L branches            | Chen and Wei 2026, 2601.19895   |
 | rezero       | x + alpha f(x), alpha = 0, no norm       | Bachlechner 2020, 2003.04887    |
 | layer-scale  | x + gamma f(N(x)), gamma small           | Touvron et al. 2021, 2103.17239 |
 | hyper        | hyper-connections, 4 streams             | Zhu et al. 2024, 2409.19606     |
@@ -40,6 +41,7 @@ Method = Literal[
     "post",
     "sandwich",
     "deepnorm",
+    "keel",
     "rezero",
     "layer-scale",
     "hyper",
@@ -109,6 +111,15 @@ def _deepnorm(branch: nn.Module, width: int, count: int) -> Residual:
     return Residual(branch, scale=DeepNorm(alpha), norm=nn.LayerNorm(width), placement="post")
 
 
+def _keel(branch: nn.Module, width: int, count: int) -> Residual:
+    return Residual(
+        _normed(branch, width),
+        scale=DeepNorm(float(count)),
+        norm=nn.LayerNorm(width),
+        placement="post",
+    )
+
+
 def _rezero(branch: nn.Module, width: int, count: int) -> Residual:
     return Residual(branch, scale=ReZero())
 
@@ -124,6 +135,7 @@ _ONE_STREAM: dict[str, Callable[[nn.Module, int, int], Residual]] = {
     "post": _post,
     "sandwich": _sandwich,
     "deepnorm": _deepnorm,
+    "keel": _keel,
     "rezero": _rezero,
     "layer-scale": _layer_scale,
 }
