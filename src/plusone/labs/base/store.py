@@ -73,7 +73,7 @@ def version_of(module_file: str) -> str:
     here = Path(__file__).parents[1]
     lab = Path(module_file)
     own = lab.parent.rglob("*.py") if lab.name == "__init__.py" else (lab,)
-    shared = (here / "training.py", *(here / "data").rglob("*.py"))
+    shared = (here / "training.py", here / "blockwise.py", *(here / "data").rglob("*.py"))
     digest = hashlib.sha256(f"{plusone.__version__} {torch.__version__}".encode())
     for file in sorted((*own, *shared)):
         digest.update(file.read_bytes())
