@@ -299,6 +299,7 @@ class ReportData:
     """Everything that a report holds; `plusone.report.Report` renders it. Schema `SCHEMA`.
 
     `verdict` is None where no gradient was measured (`plusone map`; else `not_measured` says why).
+    `notes` say what the verdict does not know, such as that parameters are frozen.
     """
 
     schema: str = SCHEMA
@@ -310,6 +311,7 @@ class ReportData:
     findings: tuple[Finding, ...] = ()
     cost: Cost = field(default_factory=Cost)
     not_measured: tuple[NotMeasured, ...] = ()
+    notes: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
 
 

@@ -24,6 +24,7 @@ from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
 from plusone.records import Cost, NotMeasured, Provenance, ReportData, ScanConfig
 from plusone.report.report import Report
+from plusone.target.frozen import frozen_note
 from plusone.target.members import tensors_of
 from plusone.target.subject import LossFn, Subject, subject_of
 from plusone.theory.of_blocks import closed_form
@@ -163,6 +164,7 @@ def _report(
             ratio=seconds / plain if plain else 0.0,
         ),
         not_measured=evidence.not_measured,
+        notes=tuple(filter(None, (frozen_note(subject.model),))),
         provenance=provenance,
     )
     return Report(data)

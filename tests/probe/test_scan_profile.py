@@ -8,7 +8,7 @@ from itertools import chain, repeat
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import plusone
 from plusone.records import ReportData, Value
@@ -248,3 +248,14 @@ def test_a_node_of_zeros_hides_no_smoothing() -> None:
         report = plusone.scan(Smooth(graph), x, quick=True, timed=False)
         assert [f.code for f in report.findings if f.code.startswith("A3")] == ["A302"]
         assert float(report.blocks[-1].token_similarity) > 0.9999
+
+
+def test_a_report_notes_what_is_frozen_and_judges_what_passes_through_it() -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    x = torch.randn(16, 4)
+    learning = plusone.scan(net, x, quick=True, timed=False)
+    frozen = plusone.scan(net.requires_grad_(False), x, quick=True, timed=False)
+    assert learning.notes == ()
+    (note,) = frozen.notes
+    assert "all 40 parameters are frozen" in note
+    assert frozen.verdict == learning.verdict

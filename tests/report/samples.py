@@ -422,6 +422,7 @@ def hostile() -> ReportData:
             ),
         ),
         not_measured=(NotMeasured(what=evil, why=evil),),
+        notes=(evil,),
         provenance=Provenance(loss=evil, inputs='" onload="x', mode="eval"),
     )
 

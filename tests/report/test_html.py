@@ -55,6 +55,12 @@ def test_every_page_is_well_formed(name: str) -> None:
     read(fragment(samples.ALL[name]()))
 
 
+def test_notes_stand_in_the_header() -> None:
+    markup = fragment(replace(samples.unet(), notes=("all 6 parameters are frozen",)))
+    header = markup[markup.index("<header") : markup.index("</header>")]
+    assert '<p class="reason">Note: all 6 parameters are frozen.</p>' in header
+
+
 @pytest.mark.parametrize("name", samples.ALL)
 def test_no_page_needs_anything_from_outside(name: str) -> None:
     markup = page(samples.ALL[name]())

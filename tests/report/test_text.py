@@ -53,6 +53,22 @@ def test_colour_adds_nothing_but_colour(name: str, format: str) -> None:
     assert re.sub(r"\x1b\[[\d;]*m", "", colored) == plain
 
 
+def test_notes_stand_under_the_verdict_in_every_format() -> None:
+    data = replace(samples.vanishing(), notes=("all 6 parameters are frozen",))
+    full = render(data).split("\n")
+    assert full[full.index("note: all 6 parameters are frozen") - 1] == data.verdict.reason  # type: ignore[union-attr]
+    target = "examples/deep.py:plain50"
+    assert render(data, format="concise").split("\n")[1] == (
+        f"{target}: note: all 6 parameters are frozen"
+    )
+    github = render(data, format="github")
+    assert f"title=plusone::{target}: note: all 6 parameters are frozen" in github
+
+
+def test_a_structure_without_a_verdict_keeps_its_notes() -> None:
+    assert "note: frozen" in render(replace(samples.empty(), notes=("frozen",)))
+
+
 def test_the_verdict_and_the_findings_come_first() -> None:
     text = render(samples.vanishing())
     order = [
@@ -81,7 +97,7 @@ def test_concise_is_the_verdict_and_one_line_per_finding() -> None:
 
 def test_line_breaks_in_names_cannot_make_lines() -> None:
     data = samples.hostile()
-    assert len(render(data, format="concise").split("\n")) == 1 + len(data.findings)
+    assert len(render(data, format="concise").split("\n")) == 1 + len(data.notes) + len(data.findings)
     annotations = render(data, format="github").split("\n")
     assert [line.split(" ")[0] for line in annotations] == ["::error", "::notice"]
 

@@ -84,9 +84,9 @@ def _written(pair: tuple[Value, Value], digits: int) -> tuple[str, str]:
     return a, b
 
 
-def concise(data: ReportData) -> list[str]:
-    """The verdict and one line per finding."""
-    return [verdict_line(data), *(finding_line(finding) for finding in data.findings)]
+def note_lines(data: ReportData) -> list[str]:
+    """What the verdict does not know, one line each."""
+    return [f"{data.target}: note: {note}".translate(ONE_LINE) for note in data.notes]
 
 
 def github(data: ReportData) -> list[str]:
@@ -101,6 +101,7 @@ def github(data: ReportData) -> list[str]:
         where = finding.where or "(whole network)"
         message = _message(f"{where}: {because(finding)}")
         lines.append(f"::{finding.severity} {file}title={title}::{message}")
+    lines += [f"::notice {file}title=plusone::{_message(note)}" for note in note_lines(data)]
     level = "notice" if data.verdict is not None or is_map(data) else "error"
     return [*lines, f"::{level} {file}title=plusone::{_message(verdict_line(data))}"]
 

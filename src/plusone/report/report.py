@@ -92,6 +92,11 @@ class Report:
         return self.data.not_measured
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the verdict does not know, such as that parameters are frozen."""
+        return self.data.notes
+
+    @property
     def provenance(self) -> Provenance:
         """How the numbers came to be."""
         return self.data.provenance

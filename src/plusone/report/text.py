@@ -50,12 +50,13 @@ def render(
 
 
 def _colored_concise(data: ReportData, ink: Ink) -> list[str]:
-    first, *rest = lines.concise(data)
     colored = [
-        line.replace(finding.code, ink(finding.code, _style(finding), "bold"), 1)
-        for finding, line in zip(data.findings, rest, strict=True)
+        lines.finding_line(finding).replace(
+            finding.code, ink(finding.code, _style(finding), "bold"), 1
+        )
+        for finding in data.findings
     ]
-    return [ink(first, "bold"), *colored]
+    return [ink(lines.verdict_line(data), "bold"), *lines.note_lines(data), *colored]
 
 
 def _full(data: ReportData, width: int, ink: Ink) -> list[str]:
@@ -73,12 +74,13 @@ def _full(data: ReportData, width: int, ink: Ink) -> list[str]:
 
 def _verdict(data: ReportData, width: int, ink: Ink) -> list[str]:
     target = [ink(line, "bold") for line in wrapped(data.target, width=width)]
+    notes = [line for n in data.notes for line in wrapped(f"note: {n}", width=width, rest="  ")]
     if data.verdict is None:
-        return [*target, *wrapped(_no_verdict(data), width=width)]
+        return [*target, *wrapped(_no_verdict(data), width=width), *notes]
     label = data.verdict.label
     first, *rest = wrapped(f"{label.upper()}: {lines.chance(data)}", width=width)
     colored = first.replace(label.upper(), ink(label.upper(), LABEL_STYLES[label], "bold"), 1)
-    return [*target, colored, *rest, *wrapped(data.verdict.reason, width=width)]
+    return [*target, colored, *rest, *wrapped(data.verdict.reason, width=width), *notes]
 
 
 def _no_verdict(data: ReportData) -> str:
