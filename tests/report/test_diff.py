@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from plusone.records import EndToEnd, ReportData, Value, Verdict
+from plusone.records import EndToEnd, NotMeasured, ReportData, Value, Verdict
 from plusone.report import Report, compare, compare_html
 
 from . import golden, samples
@@ -66,6 +66,49 @@ def test_what_differs_is_marked_and_what_does_not_is_not() -> None:
     lines = compare(BEFORE, AFTER).split("\n")
     assert next(line for line in lines if line.startswith("verdict")).endswith("trainable *")
     assert next(line for line in lines if line.startswith("depth")).endswith("50")
+
+
+def with_loss(report: Report, loss: str) -> Report:
+    provenance = dataclasses.replace(report.provenance, loss=loss)
+    return Report(dataclasses.replace(report.data, provenance=provenance))
+
+
+UNLIKE = "gradients are of unlike things, before of random cotangents of unit variance, after of"
+
+
+def test_gradients_of_unlike_losses_are_said_to_be_so_in_text_and_page() -> None:
+    after = with_loss(AFTER, "cross_entropy & <more>")
+    text = compare(BEFORE, after, width=500)
+    assert f"note:   the {UNLIKE} cross_entropy & <more>:" in text
+    page = compare_html(BEFORE, after)
+    assert f"Note: the {UNLIKE} cross_entropy &amp; &lt;more&gt;:" in page
+
+
+def test_a_scan_beside_a_map_says_that_structure_alone_is_compared() -> None:
+    a_map = Report(samples.empty())
+    assert "note:   after is a map: its structure alone can be compared" in compare(BEFORE, a_map)
+    assert "note:   before is a map:" in compare(a_map, BEFORE)
+    assert "Note: before is a map:" in compare_html(a_map, BEFORE)
+
+
+def test_a_scan_without_a_gradient_is_no_map() -> None:
+    gap = NotMeasured(what="gradient", why="the loss is detached")
+    after = Report(dataclasses.replace(samples.empty(), not_measured=(gap,)))
+    assert "note:   no gradient was measured after" in compare(BEFORE, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (BEFORE, AFTER),
+        (Report(samples.empty()), Report(samples.empty())),
+        (BEFORE, with_loss(AFTER, "")),  # not known
+    ],
+    ids=["one loss", "two maps", "not known"],
+)
+def test_gradients_of_one_kind_or_none_have_no_note(before: Report, after: Report) -> None:
+    assert "note:" not in compare(before, after)
+    assert "Note:" not in compare_html(before, after)
 
 
 def test_a_report_compared_with_itself_has_no_difference() -> None:

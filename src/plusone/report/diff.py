@@ -9,6 +9,7 @@ from plusone.records import Finding, ReportData, Value
 from plusone.report.columns import MEASURES, skip_of
 from plusone.report.facts import kinds, path_count
 from plusone.report.layout import NARROWEST, Column, table, wrapped
+from plusone.report.lines import is_map
 from plusone.report.numerals import counted, factor, magnitude, number, percent, shown
 
 if TYPE_CHECKING:
@@ -33,8 +34,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Everything that a comparison shows; `blocks` are those whose names both reports have."""
+    """Everything that a comparison shows; `blocks` are those whose names both reports have.
 
+    `unlike` says why the gradients of the two are not of one kind, "" where they are.
+    """
+
+    unlike: str
     summary: tuple[Line, ...]
     gained: tuple[Finding, ...]
     lost: tuple[Finding, ...]
@@ -58,6 +63,7 @@ def difference(a: ReportData, b: ReportData) -> Difference:
         and any(m.of(block).is_measured for block in (*a.blocks, *b.blocks))
     ]
     return Difference(
+        unlike=unlike_gradients(a, b),
         summary=_summary(a, b),
         gained=tuple(f for key, f in after.items() if key not in before),
         lost=tuple(f for key, f in before.items() if key not in after),
@@ -75,6 +81,32 @@ def difference(a: ReportData, b: ReportData) -> Difference:
         ),
         unmatched=(len(in_a) - len(common), len(in_b) - len(common)),
     )
+
+
+def unlike_gradients(a: ReportData, b: ReportData) -> str:
+    """Why the gradients cannot be compared, in one sentence: only one report has them, or they
+    began at unlike losses; "" where they can, or neither report has any."""
+    sides = (("before", a), ("after", b))
+    without = [name for name, data in sides if not _has_gradient(data)]
+    if len(without) == 2:
+        return ""
+    if without:
+        (side,) = without
+        if is_map(dict(sides)[side]):
+            return f"{side} is a map: its structure alone can be compared"
+        return f"no gradient was measured {side}, so that gradients cannot be compared"
+    losses = [data.provenance.loss for _, data in sides]
+    if not all(losses) or losses[0] == losses[1]:
+        return ""
+    return (
+        f"the gradients are of unlike things, before of {losses[0]}, after of {losses[1]}: their "
+        "sizes cannot be compared, and their ratios may differ for that alone"
+    )
+
+
+def _has_gradient(data: ReportData) -> bool:
+    values = (data.end_to_end.log10_gradient_ratio, *(b.gradient_norm for b in data.blocks))
+    return any(value.is_measured for value in values)
 
 
 def _line(name: str, before: str, after: str) -> Line:
@@ -127,6 +159,11 @@ def compare(a: Report, b: Report, *, width: int = 100) -> str:
         [
             *wrapped(f"before: {a.target}", width=width, rest="        "),
             *wrapped(f"after:  {b.target}", width=width, rest="        "),
+            *(
+                wrapped(f"note:   {found.unlike}", width=width, rest="        ")
+                if found.unlike
+                else ()
+            ),
         ],
         _summary_table(found, width),
         _findings(found, width),
