@@ -30,9 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from plusone.distributions import wasserstein
 from plusone.probe.block_spectra import BlockPlaces, block_spectra
 from plusone.probe.chain import extrapolated_largest, ritz_largest
-from plusone.probe.distribution import wasserstein
 from plusone.probe.endtoend import (
     DensityConfig,
     SingularDensity,

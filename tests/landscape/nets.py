@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from oracle.dense_hessian import dense_hessian
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +29,16 @@ class Case:
 
 
 class ResidualConv(nn.Module):
-    """Convolutions with batch norms, one skip, and a linear head: 1,042 parameters."""
+    """Convolutions with batch norms, one skip, and a linear head: 418 parameters."""
 
     def __init__(self, *, has_skip: bool = True) -> None:
         super().__init__()
         self.has_skip = has_skip
-        self.stem = nn.Conv2d(1, 6, 3, padding=1, bias=False)
-        self.first = nn.Conv2d(6, 6, 3, padding=1, bias=False)
-        self.second = nn.Conv2d(6, 6, 3, padding=1, bias=False)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(6) for _ in range(3))
-        self.head = nn.Linear(6 * 4, 10)
+        self.stem = nn.Conv2d(1, 4, 3, padding=1, bias=False)
+        self.first = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(4) for _ in range(3))
+        self.head = nn.Linear(4 * 4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.max_pool2d(F.relu(self.norms[0](self.stem(x))), 2)
@@ -80,7 +83,7 @@ def _classes(count: int, size: int) -> Tensor:
 def residual_conv(dtype: torch.dtype = torch.float64, *, has_skip: bool = True) -> Case:
     torch.manual_seed(0)
     model = ResidualConv(has_skip=has_skip).to(dtype)
-    return Case(model=model, x=torch.randn(16, 1, 8, 8).to(dtype), y=_classes(10, 16))
+    return Case(model=model, x=torch.randn(8, 1, 8, 8).to(dtype), y=_classes(4, 8))
 
 
 def mlp(dtype: torch.dtype = torch.float64) -> Case:
@@ -99,6 +102,22 @@ def attention(dtype: torch.dtype = torch.float64) -> Case:
 def tied(dtype: torch.dtype = torch.float64) -> Case:
     torch.manual_seed(0)
     return Case(model=Tied().to(dtype), x=torch.randn(8, 5).to(dtype), y=_classes(3, 8))
+
+
+def dense(name: str, statistics: str = "batch") -> Tensor:
+    """The whole Hessian [N, N] of a case in float64, as a terrain should see it."""
+    return _dense(name, statistics).clone()
+
+
+@functools.cache
+def _dense(name: str, statistics: str) -> Tensor:
+    case = CASES[name]()
+    case.model.eval()
+    for module in case.model.modules():
+        if statistics == "batch" and isinstance(module, nn.BatchNorm2d):
+            module.train()
+            module.track_running_stats = False
+    return dense_hessian(*case.batch)
 
 
 CASES = {"residual_conv": residual_conv, "mlp": mlp, "attention": attention, "tied": tied}

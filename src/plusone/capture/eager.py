@@ -18,6 +18,7 @@ from plusone.capture.recorder import Observer, Recorder
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Trace
 from plusone.errors import CaptureError
+from plusone.target.scalar_loss import own_loss
 
 # The entry of a dictionary-like output that the others are by-products of.
 _PRIMARY = ("logits", "last_hidden_state", "sample", "out", "prediction_logits")
@@ -186,11 +187,9 @@ def _batch_of(inputs: list[torch.Tensor]) -> int | None:
 
 def _outputs(result: object) -> tuple[list[torch.Tensor], torch.Tensor | None]:
     """The floating-point tensors to judge, and the loss if the model returned one by name."""
-    loss = None
     chosen: object = result
     if isinstance(result, Mapping):
-        found = result.get("loss")
-        loss = found if isinstance(found, torch.Tensor) and found.dim() == 0 else None
         named = [result[k] for k in _PRIMARY if isinstance(result.get(k), torch.Tensor)]
         chosen = named[:1] if named else {k: v for k, v in result.items() if k != "loss"}
-    return [t for t in tensors_in(chosen) if t.is_floating_point() or t.is_complex()], loss
+    tensors = [t for t in tensors_in(chosen) if t.is_floating_point() or t.is_complex()]
+    return tensors, own_loss(result)

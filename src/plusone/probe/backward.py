@@ -14,8 +14,8 @@ from plusone.capture.eager import Recording
 from plusone.errors import InputError
 from plusone.probe.gradient import random_cotangents
 from plusone.target.members import parameters_of
+from plusone.target.scalar_loss import check_has_gradient, scalar_loss
 from plusone.target.subject import LossFn
-from plusone.target.suggest import a
 
 
 class Backward:
@@ -35,7 +35,8 @@ class Backward:
     ) -> None:
         self._loss = recording.loss
         if loss_fn is not None:
-            self._loss = _loss_of(loss_fn, recording.result, targets)
+            self._loss = scalar_loss(loss_fn, recording.result, targets)
+            check_has_gradient(self._loss, loss_fn)
         self.outputs = [t for t in recording.outputs if t.requires_grad]
         self.roots: list[torch.Tensor] = (
             [self._loss] if self._loss is not None else list(self.outputs)
@@ -103,38 +104,6 @@ class Backward:
         if outputs and parameters:
             total = torch.stack([t.float().sum() for t in outputs]).sum()
             torch.autograd.grad(total, list(parameters), allow_unused=True)
-
-
-def loss_name(loss_fn: LossFn) -> str:
-    """The loss in words: the name of its function or class."""
-    return str(getattr(loss_fn, "__name__", type(loss_fn).__name__))
-
-
-def _loss_of(loss_fn: LossFn, result: object, targets: object | None) -> torch.Tensor:
-    name = loss_name(loss_fn)
-    try:
-        loss = loss_fn(result, targets) if targets is not None else loss_fn(result)
-    except Exception as error:
-        what = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"the loss {name} raised {type(error).__name__}: {what}; check that targets and "
-            "output fit it"
-        ) from error
-    if not isinstance(loss, torch.Tensor):
-        raise InputError(
-            f"the loss {name} returned {a(loss)}; it must return one number as a tensor"
-        )
-    if loss.numel() != 1:
-        raise InputError(
-            f"the loss {name} must be one number, but it returned the shape {tuple(loss.shape)}: "
-            "take its mean"
-        )
-    if not loss.requires_grad:
-        raise InputError(
-            f"the loss {name} has no gradient: it detaches the output (detach, item, no_grad), or "
-            "nothing in it depends on the parameters"
-        )
-    return loss.reshape(())
 
 
 def _no_gradient(recording: Recording) -> str:

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from plusone.distributions import Array
 
 Bonds: TypeAlias = Sequence[float]
-Array: TypeAlias = npt.NDArray[np.float64]
 
 # Bisection stops here, relative: far below the error of the chain itself.
 _ROOT_TOLERANCE = 1e-5

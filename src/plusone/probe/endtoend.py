@@ -9,18 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from plusone.distributions import Array, Rule, pool, probe_noise, spread, wasserstein
 from plusone.probe.block_spectra import Unmeasured, dense_jacobian
-from plusone.probe.chain import Array, Bonds, probable_upper_bound, quadrature, ritz_largest
-from plusone.probe.distribution import (
-    Rule,
-    median,
-    median_noise,
-    median_resolution,
-    pool,
-    probe_noise,
-    spread,
-    wasserstein,
-)
+from plusone.probe.chain import Bonds, probable_upper_bound, quadrature, ritz_largest
+from plusone.probe.distribution import median, median_noise, median_resolution
 from plusone.probe.fronts import Front
 from plusone.probe.golub_kahan import Bidiagonalisation, random_start
 from plusone.probe.operator import JacobianOperator, NotMeasurable, Place

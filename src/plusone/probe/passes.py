@@ -17,7 +17,7 @@ from plusone.capture.trace import ValueRef
 from plusone.errors import InputError, PlusoneError
 from plusone.graph.skipgraph import SkipGraph, find_skips
 from plusone.graph.trunk import find_trunk
-from plusone.probe.backward import Backward, loss_name
+from plusone.probe.backward import Backward
 from plusone.probe.collapse import (
     collapse_between,
     collapse_place,
@@ -34,6 +34,7 @@ from plusone.probe.profile import Profile, read_borders
 from plusone.probe.signal import SignalObserver
 from plusone.records import NOT_MEASURED, Evidence, NotMeasured, ScanConfig, Value
 from plusone.target.members import parameters_of
+from plusone.target.scalar_loss import loss_name
 from plusone.target.subject import Subject
 
 Progress = Callable[[str, float], None]
