@@ -116,6 +116,7 @@ def test_the_repaired_model_is_saved_with_its_recipe(
         (("--trial", "-1"), "--trial is -1"),
         (("--save", "recipe.json"), "is the recipe's name"),
         (("--json", "/nowhere/plan.json"), "there is no folder"),
+        (("--save", "net.pt", "--json", "net.json"), "where --save net.pt writes its recipe"),
     ],
 )
 def test_options_that_cannot_be_followed_are_refused_first(

@@ -249,8 +249,6 @@ def test_a_saved_repair_is_loaded_onto_a_fresh_model(tmp_path: Path) -> None:
         load(broken.tanh_stack(19), weights)
     with pytest.raises(InputError, match="is the name of the recipe"):
         repair.save(tmp_path / "net.json")
-    with pytest.raises(InputError, match="cannot be read"):
-        load(broken.tanh_stack(20), tmp_path / "none.pt")
 
 
 def test_a_compiled_model_gets_a_reason_and_the_plan_as_text() -> None:

@@ -111,6 +111,10 @@ def _check(verify: int | None, trial: int, save: str | None, json: str | None) -
             raise InputError(f"{option} {file}: there is no folder '{Path(str(file)).parent}'")
     if save is not None and Path(save).suffix == ".json":
         raise InputError(f"--save {save} is the recipe's name; use another suffix, such as .pt")
+    if save is not None and json is not None and Path(save).with_suffix(".json") == Path(json):
+        raise InputError(
+            f"--json {json} is where --save {save} writes its recipe; use another name"
+        )
 
 
 def _print(

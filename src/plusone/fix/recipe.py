@@ -13,6 +13,7 @@ from torch import nn
 from plusone.errors import InputError
 from plusone.fix.edits import KINDS, Edit
 from plusone.fix.surgery import edited
+from plusone.fix.weights import misfit, read_weights
 
 SCHEMA = "plusone.fix/1"
 
@@ -26,7 +27,8 @@ def recipe_of(edits: tuple[Edit, ...], *, seed: int) -> dict[str, object]:
 def edits_of(recipe: object) -> tuple[tuple[Edit, ...], int]:
     """The edits and the seed that a recipe holds; InputError if it is none."""
     if not isinstance(recipe, dict) or recipe.get("schema") != SCHEMA:
-        raise InputError(f"this is no recipe of schema {SCHEMA}")
+        found = recipe.get("schema") if isinstance(recipe, dict) else None
+        raise InputError(f"it is of schema {found or 'none'}, and a recipe is of {SCHEMA}")
     edits = []
     try:
         for entry in recipe["edits"]:
@@ -34,7 +36,7 @@ def edits_of(recipe: object) -> tuple[tuple[Edit, ...], int]:
             edits.append(msgspec.convert(fields, type=KINDS[entry["kind"]]))
         return tuple(edits), int(recipe["seed"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"the recipe cannot be read: {type(error).__name__}: {error}") from error
+        raise InputError(f"it is damaged: {type(error).__name__}: {error}") from error
 
 
 def save(model: nn.Module, recipe: dict[str, object], path: str | Path) -> tuple[Path, Path]:
@@ -57,22 +59,40 @@ def load(model: nn.Module, path: str | Path) -> nn.Module:
     Only tensors and JSON are read; a recipe names no code.
 
     Raises:
-        InputError: a file is missing or no recipe, or the weights belong to another model.
+        InputError: a file is missing or holds something else, or belongs to another model.
     """
     path = Path(path)
+    weights = read_weights(path)
     beside = path.with_suffix(".json")
+    edits, seed = _read_recipe(beside)
+    name = type(model).__name__
     try:
-        recipe = json.loads(beside.read_text(encoding="utf-8"))
-        weights = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path} with {beside.name} cannot be read: {error}") from error
-    edits, seed = edits_of(recipe)
-    made = edited(model, edits, seed=seed)
+        made = edited(model, edits, seed=seed)
+    except (AttributeError, TypeError, RuntimeError) as error:
+        raise InputError(f"the recipe '{beside}' does not fit {name}: {error}") from error
+    why = misfit(made, model, weights)
+    if why:
+        raise InputError(f"the weights of '{path}' do not fit {name} with its recipe: {why}")
     try:
         made.load_state_dict(weights)
-    except RuntimeError as error:
-        first = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"the weights of {path} do not fit {type(model).__name__}: {first}"
-        ) from error
+    except RuntimeError as error:  # modules may refuse for reasons of their own
+        first = " ".join(str(error).split())[:200]
+        raise InputError(f"the weights of '{path}' do not fit {name}: {first}") from error
     return made
+
+
+def _read_recipe(path: Path) -> tuple[tuple[Edit, ...], int]:
+    """The edits and the seed in a file."""
+    if not path.is_file():
+        raise InputError(
+            f"there is no recipe '{path}': it is written beside the weights, and says with which "
+            "edits the model is built again"
+        )
+    try:
+        return edits_of(json.loads(path.read_text(encoding="utf-8")))
+    except InputError as error:
+        raise InputError(f"'{path}' is not the recipe of a repair: {error}") from error
+    except ValueError as error:  # of JSON, or of UTF-8
+        raise InputError(f"'{path}' is not the recipe of a repair: it is no JSON") from error
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {error.strerror}") from error
