@@ -10,6 +10,7 @@ import torch
 from plusone.capture.nested import map_tensors, tensors_in
 from plusone.capture.sandbox import Sandbox, sandbox
 from plusone.errors import CaptureError, InputError, PlusoneError
+from plusone.landscape.cheap_layers import cheap_second_derivatives
 from plusone.landscape.hessian import HessianOperator
 from plusone.landscape.settled import Statistics, settle, twice_differentiable
 from plusone.landscape.vectors import Layout
@@ -98,7 +99,8 @@ class Terrain:
         Cost: a forward and a backward that keeps its own graph. Raises as `loss` does.
         """
         self.start_again()
-        loss = self.loss()
+        with cheap_second_derivatives(self.subject.model):
+            loss = self.loss()
         if self.subject.loss_fn is not None:
             check_has_gradient(loss, self.subject.loss_fn)
         elif not loss.requires_grad:
