@@ -89,7 +89,7 @@ def _depth(
         _over(middle, depths, runs.of(name, "decades"), name)
     for law in (0 * x, x / 2 * np.log10(2), x / 2 * np.log10(1 + 1 / x), np.log10(1 + x) / 2):
         middle.plot(x, law, "--", color=QUIET, linewidth=1)
-    middle.set(title="He's init", xlabel="blocks")
+    middle.set(title="He's init", xlabel="blocks", ylim=(-1, 16))  # room for the legend
     for name in ("conv plain", "conv residual"):
         _over(right, conv_depths, runs.of(name, "decades"), name)
     right.plot(

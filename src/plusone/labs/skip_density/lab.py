@@ -60,7 +60,7 @@ def theory(depths: Sequence[int], densities: Sequence[float]) -> Theory:
 
 
 def plan(is_full: bool) -> Plan:
-    depths = (4, 8, 16, 24, 32, 48, 64, 96) if is_full else (4, 8, 16, 32)
+    depths = (4, 8, 16, 24, 32, 48, 64) if is_full else (4, 8, 16, 32)
     steps = 400 if is_full else 150
     options = {"steps": steps, "full": is_full}
     return Plan(
