@@ -12,7 +12,13 @@ from plusone.landscape.directions import (
     filter_normalised,
     random_direction,
 )
-from plusone.landscape.eigenvalues import EigenConfig, Eigenvalue, Eigenvalues, top_eigenvalues
+from plusone.landscape.eigenvalues import (
+    EigenConfig,
+    Eigenvalue,
+    Eigenvalues,
+    recurrence_of,
+    top_eigenvalues,
+)
 from plusone.landscape.hessian import HessianOperator
 from plusone.landscape.hutchinson import Trace, TraceConfig, trace
 from plusone.landscape.interrupted import Interrupted
@@ -21,6 +27,7 @@ from plusone.landscape.loss import Terrain, terrain, terrain_of
 from plusone.landscape.operator import SymmetricOperator
 from plusone.landscape.plane import GridConfig, Slice, Surface, line, surface
 from plusone.landscape.shape import SliceShape, SurfaceShape, slice_shape, surface_shape
+from plusone.landscape.survey import Landscape, SurveyConfig, survey, survey_subject
 from plusone.landscape.warn import NotConvergedWarning
 
 __all__ = [
@@ -34,11 +41,13 @@ __all__ = [
     "HessianOperator",
     "Interrupted",
     "Lanczos",
+    "Landscape",
     "NotConvergedWarning",
     "Slice",
     "SliceShape",
     "Surface",
     "SurfaceShape",
+    "SurveyConfig",
     "SymmetricOperator",
     "Terrain",
     "Trace",
@@ -47,10 +56,13 @@ __all__ = [
     "filter_normalised",
     "line",
     "random_direction",
+    "recurrence_of",
     "slice_shape",
     "spectral_density",
     "surface",
     "surface_shape",
+    "survey",
+    "survey_subject",
     "terrain",
     "terrain_of",
     "top_eigenvalues",

@@ -104,7 +104,7 @@ def top_eigenvalues(
             "be above 0"
         )
     if recurrence is None:
-        recurrence = Lanczos(operator, start=_start(operator, own_generator(generator)))
+        recurrence = recurrence_of(operator, generator=generator)
     run = recurrence
     found = finished(_steps(run, settings, watch), lambda: _ends(run, settings))
     if not found.converged:
@@ -114,6 +114,13 @@ def top_eigenvalues(
             f"{worst.error:.2g}"
         )
     return found
+
+
+def recurrence_of(
+    operator: SymmetricOperator, *, generator: torch.Generator | None = None
+) -> Lanczos:
+    """A fresh Lanczos run with the start of `top_eigenvalues`, for use by several routines."""
+    return Lanczos(operator, start=_start(operator, own_generator(generator)))
 
 
 def _start(operator: SymmetricOperator, generator: torch.Generator) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ _TRIAL = 4
 _GAIN = 0.9
 # How far the two ways may differ, relative: sums are ordered differently.
 _AGREEMENT, _AGREEMENT_LOW = 1e-9, 1e-3
+# What a model raises that cannot be run in another way.
+_NOT_TAKEN = (PlusoneError, RuntimeError, NotImplementedError, TypeError, ValueError)
 # A forward without gradients holds about this many tensors of the size of the largest.
 _ALIVE = 4
 
@@ -37,8 +39,9 @@ class Evaluator:
 
     A net whose time goes into calls and not into arithmetic (small layers, small batches) is
     several times faster with many sets of parameters in one forward (`torch.func.vmap`); a
-    convolutional one is not, as each set needs convolutions of its own. A model that vmap does
-    not take, or that gives other losses under it, is evaluated one point after another.
+    convolutional one is not, as each set needs convolutions of its own, but may be with images
+    whose channels lie last in memory. What a model does not take, or answers with other losses, is
+    not done.
     """
 
     def __init__(
@@ -58,13 +61,18 @@ class Evaluator:
     def losses(self, points: Sequence[Point]) -> Iterator[float]:
         """The loss at each point, in order."""
         size = self._size(points) if self._wanted is not False else 1
-        if size > 1 and self._is_better(points):
-            self.method = "batched"
-            for first in range(0, len(points), size):
-                yield from self.many(points[first : first + size])
-            return
-        for point in points:
-            yield self.one(point)
+        try:
+            if len(points) >= _WORTH_A_TRIAL:
+                self._choose_memory_format(points)
+            if size > 1 and self._is_better(points):
+                self.method = "batched"
+                for first in range(0, len(points), size):
+                    yield from self.many(points[first : first + size])
+                return
+            for point in points:
+                yield self.one(point)
+        finally:
+            self._terrain.channels_last = False
 
     def one(self, point: Point) -> float:
         """The loss at one point, by one forward of the model as it is."""
@@ -114,20 +122,48 @@ class Evaluator:
         own = sum(p.nbytes for p in self._terrain.parameters)
         return max(1, min(_MOST_AT_ONCE, self._memory // (2 * own + _ALIVE * largest + 1)))
 
+    def _choose_memory_format(self, points: Sequence[Point]) -> None:
+        """Gives images channels last from now on, if the model takes them so and is faster."""
+        terrain = self._terrain
+        if terrain.layout.device.type != "cpu":
+            return
+        some = points[:_TRIAL]
+        plain, apart = self._timed(self._each, some)
+        terrain.channels_last = True
+        try:
+            found, together = self._timed(self._each, some)
+        except _NOT_TAKEN:  # a view of what is no longer contiguous
+            terrain.channels_last = False
+            return
+        terrain.channels_last = self._agree(found, plain) and together <= _GAIN * apart
+
     def _is_better(self, points: Sequence[Point]) -> bool:
         """Whether a batch of points runs, agrees, and is faster."""
         some = points[:_TRIAL]
         try:
-            self.many(some)
-            start = time.perf_counter()
-            found = self.many(some)
-            together = time.perf_counter() - start
-        except (PlusoneError, RuntimeError, NotImplementedError, TypeError, ValueError):
-            return False  # vmap takes no data-dependent control flow, and not every operation
+            found, together = self._timed(self.many, some)
+        except _NOT_TAKEN:  # vmap takes no data-dependent control flow, and not every operation
+            return False
+        single, apart = self._timed(self._each, some)
+        is_faster = together <= _GAIN * apart
+        return self._agree(found, single) and (self._wanted is True or is_faster)
+
+    def _each(self, points: Sequence[Point]) -> list[float]:
+        return [self.one(point) for point in points]
+
+    @staticmethod
+    def _timed(
+        compute: Callable[[Sequence[Point]], list[float]], points: Sequence[Point]
+    ) -> tuple[list[float], float]:
+        """The losses and the seconds that they took, after a first call to warm up."""
+        compute(points[:1])
         start = time.perf_counter()
-        single = [self.one(point) for point in some]
-        apart = time.perf_counter() - start
+        found = compute(points)
+        return found, time.perf_counter() - start
+
+    def _agree(self, found: Sequence[float], single: Sequence[float]) -> bool:
         is_double = self._terrain.layout.dtype is torch.float64
         tolerance = _AGREEMENT if is_double else _AGREEMENT_LOW
-        agrees = np.allclose(found, single, rtol=tolerance, atol=1e-3 * tolerance, equal_nan=True)
-        return bool(agrees) and (self._wanted is True or together <= _GAIN * apart)
+        return bool(
+            np.allclose(found, single, rtol=tolerance, atol=1e-3 * tolerance, equal_nan=True)
+        )

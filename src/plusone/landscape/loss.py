@@ -31,6 +31,9 @@ class Terrain:
         self.layout = Layout.of(subject.model, name=subject.name)
         self.seed = seed
         self.statistics = note
+        # Whether images are given with their channels last in memory, which convolutions on a
+        # CPU like; `evaluate` finds out whether a model takes and gains by it.
+        self.channels_last = False
         self._box = box
 
     @property
@@ -61,7 +64,7 @@ class Terrain:
     def loss_of(self, forward: Callable[..., object]) -> torch.Tensor:
         """L of `forward`, a stand-in for the model (see `loss`)."""
         subject = self.subject
-        args, kwargs = map_tensors(lambda t: t.detach().clone(), (subject.args, subject.kwargs))
+        args, kwargs = map_tensors(self._fresh, (subject.args, subject.kwargs))
         try:
             result = forward(*args, **kwargs)
         except PlusoneError:
@@ -76,6 +79,13 @@ class Terrain:
         if found is None:
             raise InputError(_no_loss(subject))
         return found
+
+    def _fresh(self, tensor: torch.Tensor) -> torch.Tensor:
+        copy = tensor.detach().clone()
+        is_image = copy.dim() == 4 and copy.is_floating_point()
+        if self.channels_last and is_image:
+            return copy.contiguous(memory_format=torch.channels_last)
+        return copy
 
     @torch.no_grad()
     def value(self, steps: Sequence[tuple[float, Sequence[torch.Tensor]]] = ()) -> float:
