@@ -54,6 +54,15 @@ def test_a_plan_is_printed_and_the_exit_code_is_1(
     assert max(len(line) for line in ran.out.splitlines() if targets not in line) <= 60
 
 
+def test_what_was_asked_for_and_has_no_use_is_said(run: Run, targets: str, tmp_path: Path) -> None:
+    file = tmp_path / "net.pt"
+    ran = run("fix", f"{targets}:healthy", "--verify", "3", "--save", str(file))
+    assert ran.code == 0
+    assert "note: --verify trained nothing, because the plan has no edits" in ran.err
+    assert "note: --save wrote nothing" in ran.err
+    assert not file.exists()
+
+
 def test_a_healthy_model_needs_nothing_and_the_exit_code_is_0(run: Run, targets: str) -> None:
     ran = run("fix", f"{targets}:healthy")
     assert ran.code == 0
@@ -68,8 +77,9 @@ def test_what_cannot_be_edited_gives_the_plan_and_exit_code_2(run: Run, targets:
     assert "the model is frozen" in ran.err
 
 
-def test_the_code_alone_can_be_run(run: Run, targets: str) -> None:
-    ran = run("fix", f"{targets}:plain", "--trial", "0", "--code")
+def test_the_code_alone_can_be_run_with_the_curves_as_comments(run: Run, targets: str) -> None:
+    ran = run("fix", f"{targets}:plain", "--trial", "0", "--code", "--verify", "2")
+    assert "# trained side by side, 2 steps" in ran.out
     space: dict[str, object] = {}
     exec(Path(targets).read_text(), space)
     plain = space["plain"]

@@ -249,7 +249,7 @@ def test_a_recipe_that_names_something_unknown_is_refused() -> None:
     entry = {"kind": "os.system", "path": "0"}
     with pytest.raises(InputError, match="KeyError: 'os.system'"):
         edits_of({**recipe, "edits": [entry]})
-    with pytest.raises(InputError, match="no recipe of schema"):
+    with pytest.raises(InputError, match="of schema none, and a recipe is of plusone.fix/1"):
         edits_of({"edits": []})
     part = Part(name="eval", args=("1",))
     with pytest.raises(InputError, match="names the part 'eval'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import plusone
 from fix import broken
 from plusone.errors import InputError
 from plusone.fix import Plan, load
+from plusone.fix.branching import factors_in_words
 from plusone.fix.edits import (
     CloseSkip,
     DrawWeights,
@@ -28,6 +30,7 @@ from plusone.fix.edits import (
 )
 from plusone.fix.pasted import code_of
 from plusone.fix.surgery import edited
+from plusone.fix.text import plan_text
 
 ROWS = 32
 
@@ -69,6 +72,34 @@ def test_a_broken_net_gets_the_edits_of_its_kind_and_a_healthy_scan(name: str) -
     assert not plan.predicted.after.trouble
     assert kinds(plan) <= expected
     assert all(torch.equal(before[key], t) for key, t in model.state_dict().items())
+
+
+def test_the_state_before_the_repair_names_warnings_too() -> None:
+    plan = plan_of(broken.plain_mlp(24))
+    assert plan.predicted is not None
+    assert plan.predicted.before.warnings == ("S101",)
+    before = next(line for line in plan_text(plan, width=500).splitlines() if "before:" in line)
+    assert before.endswith("warning S101")
+
+
+def test_a_plan_that_scales_branches_says_which_factors_and_where() -> None:
+    plan = plan_of(broken.over_scaled(20))
+    starts = {edit.start for edit in plan.edits if isinstance(edit, ScaleBranch)}
+    (start,) = starts
+    words = f"20 branches times a learned factor that starts at {start:.3g}"
+    assert f"repair: branches scaled ({words})" in plan.reason
+
+
+def test_factors_in_the_weights_are_said_to_be_there() -> None:
+    edits = (
+        *(ScaleWeights(path=f"layers.{k}.linear2", factor=0.1 * (k + 1)) for k in range(3)),
+        ScaleBranch(path="out", start=0.5, learned=False),
+    )
+    assert factors_in_words(edits) == (
+        "1 branches times 0.5, for good; "
+        "the weights and biases at the end of 3 branches times 0.1 to 0.3"
+    )
+    assert factors_in_words((NormFirst(path="layers.0"),)) == ""
 
 
 def test_a_repaired_model_is_not_repaired_again() -> None:
@@ -208,6 +239,15 @@ def test_a_net_that_the_scan_doubts_and_that_learns_is_left_alone() -> None:
     plan = plusone.fix(model, x, labels, F.cross_entropy, trial_steps=400).plan
     assert plan.is_empty
     assert "in a trial the model learns all the same" in plan.reason
+    assert re.search(r"after \d+ of 400 steps", plan.reason)
+
+
+def test_a_plan_that_a_trial_confirmed_says_so_with_its_steps() -> None:
+    model, x = broken.plain_mlp(24), rows()
+    labels = (x @ torch.randn(64, 10)).argmax(1)
+    plan = plusone.fix(model, x, labels, F.cross_entropy, trial_steps=40).plan
+    assert re.search(r"the model does not learn \(loss \S+ in 40 steps", plan.reason)
+    assert re.search(r"its repair does \(loss \S+ after \d+ of 40 steps", plan.reason)
 
 
 def test_a_report_that_is_there_already_is_used() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+import textwrap
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +18,7 @@ from plusone.cli.progress import shown_progress
 from plusone.errors import CaptureError, InputError
 
 if TYPE_CHECKING:
-    from plusone.fix import Fix, Verification
+    from plusone.fix import Fix, Plan, Verification
 
 _FEED = Feed()
 
@@ -43,7 +44,11 @@ def fix(
         int, Parameter(help="Most steps of the trial that confirms a plan; 0 trusts the scan.")
     ] = 150,
     code: Annotated[
-        bool, Parameter(help="Print the plan as code to paste, and nothing else.", negative="")
+        bool,
+        Parameter(
+            help="Print the plan as code to paste; what --verify found follows as comments.",
+            negative="",
+        ),
     ] = False,
     json: Annotated[
         str | None,
@@ -90,7 +95,7 @@ def fix(
             raise CaptureError(
                 f"the code of {target} called sys.exit({error.code!r}) in its forward"
             ) from error
-    print_notes(subject.notes, quiet=quiet)
+    print_notes((*subject.notes, *_undone(plan, verify, save)), quiet=quiet)
     say_written(*saved, quiet=quiet)
     _print(repair, proof, code=code, json=json, quiet=quiet)
     if plan.refusal:
@@ -98,6 +103,18 @@ def fix(
     if plan.edits or plan.reason.startswith("nothing to repair"):
         return int(bool(plan.edits))
     return 2 if repair.report.verdict is None else 1
+
+
+def _undone(plan: Plan, verify: int | None, save: str | None) -> tuple[str, ...]:
+    """What was asked for and there is nothing to do it with."""
+    if plan.edits or plan.refusal:  # a refusal is an error, and says so itself
+        return ()
+    asked = (("--verify", verify, "trained"), ("--save", save, "wrote"))
+    return tuple(
+        f"{option} {done} nothing, because the plan has no edits"
+        for option, value, done in asked
+        if value is not None
+    )
 
 
 def _check(verify: int | None, trial: int, save: str | None, json: str | None) -> None:
@@ -133,6 +150,8 @@ def _print(
         write_file(json, f"{text}\n".encode(), quiet=quiet)
     if code:
         print(plan.code or f"# {plan.reason}")
+        if proof is not None:
+            print("\n" + textwrap.indent(curves_text(proof, width=min(width(), 100) - 2), "# "))
         return
     print(plan_text(plan, width=min(width(), 100)))
     if plan.edits and proof is None and not plan.refusal:

@@ -61,6 +61,31 @@ def scaled_branches(
     return tuple(edits.values())
 
 
+def factors_in_words(edits: Iterable[Edit]) -> str:
+    """What scales the branches and by how much: a module behind them, or their own weights."""
+    learned: list[float] = []
+    fixed: list[float] = []
+    weights: list[float] = []
+    for edit in edits:
+        if isinstance(edit, ScaleBranch):
+            (learned if edit.learned else fixed).append(edit.start)
+        elif isinstance(edit, ScaleWeights):
+            weights.append(edit.factor)
+    kinds = (
+        (learned, "{count} branches times a learned factor that starts at {span}"),
+        (fixed, "{count} branches times {span}, for good"),
+        (weights, "the weights and biases at the end of {count} branches times {span}"),
+    )
+    return "; ".join(
+        words.format(count=len(factors), span=_span(factors)) for factors, words in kinds if factors
+    )
+
+
+def _span(factors: list[float]) -> str:
+    low, high = min(factors), max(factors)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
 def _sizes(branches: list[Branch], ratios: dict[str, float | None]) -> dict[str, float]:
     """The median size of the branches of each family, relative to their skips; 1 if unknown."""
     found: dict[str, list[float]] = {}

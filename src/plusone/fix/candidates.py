@@ -9,7 +9,7 @@ from functools import partial
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from plusone.fix.branching import branches_of, norm_first, scaled_branches
+from plusone.fix.branching import branches_of, factors_in_words, norm_first, scaled_branches
 from plusone.fix.chains import Style, chain_edits
 from plusone.fix.edits import DrawWeights, Edit
 from plusone.fix.sites import Survey
@@ -29,6 +29,11 @@ class Candidate:
     name: str
     make: Make
 
+    def words(self, edits: tuple[Edit, ...]) -> str:
+        """The name, and what happens to the branches if the edits scale them."""
+        factors = factors_in_words(edits)
+        return f"{self.name} ({factors})" if factors else self.name
+
 
 def candidates(subject: Subject, survey: Survey, report: Report) -> Iterator[Candidate]:
     """Repairs for what the report says, those first that disturb least and train best.
@@ -47,7 +52,7 @@ def candidates(subject: Subject, survey: Survey, report: Report) -> Iterator[Can
 def _of_branches(survey: Survey, report: Report, branches: list[Branch]) -> Iterator[Candidate]:
     scaled = partial(scaled_branches, survey, branches, report.blocks)
     yield Candidate(name="pre-norm layers", make=partial(norm_first, survey.model))
-    yield Candidate(name="branches scaled by 1/sqrt(blocks), learned", make=scaled)
+    yield Candidate(name="branches scaled", make=scaled)
     yield Candidate(name="branches start at zero", make=partial(scaled, starts_at_zero=True))
     yield Candidate(name="branches scaled, fixed", make=partial(scaled, is_learned=False))
     normed = Style(has_norm=True, has_projections=True)

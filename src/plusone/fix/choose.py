@@ -1,6 +1,7 @@
 """From a report to a plan: what is missing is put in, then repairs are tried until one is healthy.
 
-A repair is judged as the model was: applied to a copy, which is scanned. Nothing is trained.
+A repair is judged as the model was: applied to a copy, which is scanned. Only copies are trained,
+in short trials of the model and of the best repairs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from plusone.fix.sites import Survey, survey
 from plusone.fix.states import recalled_states
 from plusone.fix.surgery import edited, ordered
 from plusone.fix.trial import Trial, tried_out
-from plusone.records import ScanConfig
+from plusone.records import Finding, ScanConfig
 from plusone.report import Report
 from plusone.scan import scan_subject
 from plusone.target.subject import Subject
@@ -112,6 +113,11 @@ def make_plan(request: Request, tell: Tell) -> Plan:
                 f"({original}{repaired}); --trial 0, trial_steps=0 in Python, trusts the scan",
             )
         reasons.append(f"in a trial the model comes to {original}, its repair to {found}")
+    elif original is not None:
+        others = "" if best is None else ", and none of its best repairs does"
+        if found is not None:
+            others = f", and its repair does ({found})"
+        reasons.append(f"in a trial the model does not learn ({original}){others}")
     if best is None or _score(best.forecast) <= _score(before):
         return _hopeless(request, before, reasons, trials, place)
     others = tuple(t for t in trials if t is not best)
@@ -121,17 +127,20 @@ def make_plan(request: Request, tell: Tell) -> Plan:
 def forecast(report: Report, model: nn.Module) -> Forecast:
     """What a report says of the model, in the few numbers of a plan."""
     verdict = report.verdict
+    hard = dict.fromkeys(f.code for f in report.findings if _is_hard(f))
     return Forecast(
         label=verdict.label if verdict is not None else None,
         probability=verdict.probability if verdict is not None else math.nan,
         log10_gradient_ratio=float(report.end_to_end.log10_gradient_ratio),
         num_parameters=sum(p.numel() for p in model.parameters()),
-        trouble=tuple(
-            dict.fromkeys(
-                f.code for f in report.findings if f.severity == "error" or f.code in _TROUBLE
-            )
-        ),
+        trouble=tuple(hard),
+        warnings=tuple(dict.fromkeys(f.code for f in report.findings if f.code not in hard)),
     )
+
+
+def _is_hard(finding: Finding) -> bool:
+    """Whether it keeps a net from training."""
+    return finding.severity == "error" or finding.code in _TROUBLE
 
 
 def trouble(found: Forecast) -> str:
@@ -199,7 +208,7 @@ def _search(request: Request, place: Survey, base: tuple[Edit, ...], tell: Tell)
         seen.add(edits)
         tell(f"trying: {candidate.name}", min(0.15 + 0.05 * k, 0.95))
         try:
-            trial = _tried(request, candidate.name, (*base, *edits))
+            trial = _tried(request, candidate.words(edits), (*base, *edits))
         except CaptureError:  # a repair with which the model does not run is none
             continue
         trials.append(trial)
@@ -260,7 +269,7 @@ def _why(report: Report, depth: int) -> str:
     assert verdict is not None
     if verdict.label != "trainable":
         return f"{verdict.label}: {verdict.reason}"
-    found = [f for f in report.findings if f.severity == "error" or f.code in _TROUBLE]
+    found = [f for f in report.findings if _is_hard(f)]
     if found:
         return f"{found[0].code} {found[0].name} at {found[0].where}: {found[0].reason}"
     return (
@@ -343,7 +352,7 @@ def _in_words(request: Request, before: Forecast, refused: str) -> Plan:
     """For a model whose places cannot be told: the remedies of the findings."""
     if not trouble(before):
         return _empty(request, f"nothing to repair: {_healthy(before)}")
-    found = [f for f in request.report.findings if f.severity == "error" or f.code in _TROUBLE]
+    found = [f for f in request.report.findings if _is_hard(f)]
     advice = " ".join(dict.fromkeys(f"{f.where}: {f.remedy}" for f in found))
     empty = _empty(request, f"{_why(request.report, 0)}. {advice}".strip())
     return replace(empty, refusal=refused)

@@ -13,7 +13,8 @@ class Forecast:
     """What a scan says of one state of the model.
 
     `log10_gradient_ratio` is log10 |g at the first block| / |g at the last|, NaN where it was not
-    measured; `trouble` are the codes of findings that keep a net from training.
+    measured; `trouble` are the codes of findings that keep a net from training, `warnings` those of
+    the others.
     """
 
     label: Label | None
@@ -21,6 +22,7 @@ class Forecast:
     log10_gradient_ratio: float
     num_parameters: int
     trouble: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,9 @@ def _words(forecast: Forecast) -> str:
     ratio = forecast.log10_gradient_ratio
     gradient = "" if math.isnan(ratio) else f", gradient 10^{ratio:+.1f} from last block to first"
     codes = f", {', '.join(forecast.trouble)}" if forecast.trouble else ""
+    if forecast.warnings:
+        plural = "s" * (len(forecast.warnings) > 1)
+        codes += f", warning{plural} {', '.join(forecast.warnings)}"
     return (
         f"{label}, P(trains) {forecast.probability:.2f}{gradient}, "
         f"{forecast.num_parameters:,} parameters{codes}"

@@ -30,16 +30,20 @@ _CONSTANT_STEPS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """Whether the model learned, after how many steps, its best loss and that of a constant."""
+    """Whether the model learned, after how many of `most` steps, its best loss and a constant's."""
 
     learned: bool
     steps: float
+    most: int
     loss: float
     constant: float
 
     def __str__(self) -> str:
-        after = f" after {self.steps:.0f} steps" if self.learned else ""
-        return f"loss {self.loss:.3g}{after}, and {self.constant:.3g} for a constant output"
+        taken = f"after {self.steps:.0f} of" if self.learned else "in"
+        return (
+            f"loss {self.loss:.3g} {taken} {self.most} steps, and {self.constant:.3g} for a "
+            "constant output"
+        )
 
 
 def tried_out(subject: Subject, model: nn.Module, *, steps: int, seed: int) -> Trial:
@@ -56,7 +60,7 @@ def tried_out(subject: Subject, model: nn.Module, *, steps: int, seed: int) -> T
         limit = steps if soonest == math.inf else int(soonest)
         loss, taken = _trained(subject, model, loss_of, (limit, rate, seed), goal)
         best, soonest = min(best, loss), min(soonest, taken)
-    return Trial(learned=best <= goal, steps=soonest, loss=best, constant=constant)
+    return Trial(learned=best <= goal, steps=soonest, most=steps, loss=best, constant=constant)
 
 
 def _trained(
