@@ -29,7 +29,7 @@ class Case:
 
 
 class ResidualConv(nn.Module):
-    """Convolutions with batch norms, one skip, and a linear head: 418 parameters."""
+    """Convolutions with batch norms, one skip, and a linear head: 416 parameters."""
 
     def __init__(self, *, has_skip: bool = True) -> None:
         super().__init__()

@@ -1,0 +1,366 @@
+"""Curvature and surfaces side by side with PyHessian and curvlinops, in forward+backwards (f+b).
+
+    python benchmarks/landscape.py [--quick] [--markdown docs/landscape_speed.md]
+
+ResNet-20 (272,474 parameters) after ten steps of SGD on 64 images of 3 x 32 x 32, one thread,
+processor time. One f+b is a plain forward and backward of the same model in the same mode on the
+same batch; it is timed before and after each measurement, and a ratio is over the mean of both
+(medians where there are several). `--quick` leaves out what takes minutes: curvlinops' eigsh and
+density.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyhessian
+import torch
+from curvlinops import HessianLinearOperator, lanczos_approximate_spectrum
+from scipy.sparse.linalg import eigsh
+from spectra import ResNet20
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from plusone.landscape import (
+    DensityConfig,
+    EigenConfig,
+    GridConfig,
+    Terrain,
+    TraceConfig,
+    line,
+    random_direction,
+    spectral_density,
+    surface,
+    terrain,
+    top_eigenvalues,
+    trace,
+)
+
+BATCH = 64
+STEPS = 50
+SIDE = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A figure: what was measured, in which mode, by whom, its ratio, its result and its goal."""
+
+    what: str
+    who: str
+    ratio: float
+    result: str = ""
+    goal: str = ""
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+class Clock:
+    """Seconds of one f+b of a terrain, taken anew around every measurement."""
+
+    def __init__(self, here: Terrain) -> None:
+        self._here = here
+        self.unit()
+
+    def unit(self) -> float:
+        def run() -> None:
+            torch.autograd.grad(self._here.loss(), self._here.parameters)
+
+        return min(seconds(run) for _ in range(2))
+
+    def ratio(self, run: Callable[[], object], *, rounds: int = 1) -> float:
+        found = []
+        for _ in range(rounds):
+            before = self.unit()
+            took = seconds(run)
+            found.append(2 * took / (before + self.unit()))
+        return statistics.median(found)
+
+
+def trained() -> tuple[nn.Module, Tensor, Tensor]:
+    torch.manual_seed(0)
+    model = ResNet20()
+    x, y = torch.randn(BATCH, 3, 32, 32), torch.randint(10, (BATCH,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(10):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    optimizer.zero_grad()
+    return model.eval(), x, y
+
+
+def products(here: Terrain, clock: Clock, mode: str) -> list[Row]:
+    parameters = list(here.parameters)
+    model = here.subject.model
+    x, y = here.subject.args[0], here.subject.targets
+    theirs = HessianLinearOperator(
+        model, nn.CrossEntropyLoss(), parameters, [(x, y)], check_deterministic=False
+    )
+    v = torch.randn(here.size)
+    with here.hessian() as H:
+        expected = theirs @ v
+        gap = float((H @ v - expected).norm() / expected.norm())
+        ours = clock.ratio(lambda: H @ v, rounds=5)
+    what = f"Hessian product, {mode}"
+    made = clock.ratio(lambda: here.hessian().close(), rounds=3)
+    others = clock.ratio(lambda: theirs @ v, rounds=5)
+    return [
+        Row(what=what, who="plusone", ratio=ours, result=f"{gap:.0e} off curvlinops", goal="2.5"),
+        Row(what=what, who="curvlinops", ratio=others),
+        Row(what=f"making the operator, {mode}", who="plusone", ratio=made),
+    ]
+
+
+def top(here: Terrain, clock: Clock, mode: str) -> list[Row]:
+    what = f"top eigenvalue to 0.1 %, {mode}"
+    found: list[Any] = []
+
+    def ours() -> None:
+        with here.hessian() as H:
+            config = EigenConfig(ends="largest", tol=1e-3)
+            found.append(top_eigenvalues(H, config=config))
+
+    ratio = clock.ratio(ours)
+    with here.hessian() as H:
+        exact = top_eigenvalues(H, config=EigenConfig(ends="largest", tol=1e-6)).largest[0]
+    (best,) = found[0].largest
+    off = abs(best.value / exact.value - 1)
+    result = (
+        f"{best.value:.2f} +/- {best.error:.2g}, {found[0].num_products} products, "
+        f"off by {100 * off:.3f} %"
+    )
+    return [Row(what=what, who="plusone", ratio=ratio, result=result, goal="10")]
+
+
+def peers_top(here: Terrain, clock: Clock, *, quick: bool) -> list[Row]:
+    what = "top eigenvalue to 0.1 %, eval"
+    x, y = here.subject.args[0], here.subject.targets
+    found: list[float] = []
+
+    def power() -> None:
+        theirs = pyhessian.hessian(
+            here.subject.model, nn.CrossEntropyLoss(), data=(x, y), cuda=False
+        )
+        found.append(theirs.eigenvalues(tol=1e-3)[0][0])
+        here.subject.model.zero_grad(set_to_none=True)
+
+    rows = [Row(what=what, who="PyHessian", ratio=clock.ratio(power), result=f"{found[0]:.2f}")]
+    if quick:
+        return rows
+    values: list[float] = []
+
+    def sparse() -> None:
+        operator = HessianLinearOperator(
+            here.subject.model,
+            nn.CrossEntropyLoss(),
+            list(here.parameters),
+            [(x, y)],
+            check_deterministic=False,
+        )
+        values.append(float(eigsh(operator.to_scipy(), k=1, which="LA", tol=1e-3)[0][0]))
+
+    ratio = clock.ratio(sparse)
+    return [*rows, Row(what=what, who="curvlinops + eigsh", ratio=ratio, result=f"{values[0]:.2f}")]
+
+
+def densities(here: Terrain, clock: Clock, mode: str) -> list[Row]:
+    found: list[Any] = []
+
+    def ours() -> None:
+        with here.hessian() as H:
+            config = DensityConfig(num_steps=STEPS, num_probes=1, tol=1.0)
+            found.append(spectral_density(H, config=config))
+
+    ratio = clock.ratio(ours)
+    d = found[0]
+    result = (
+        f"distribution known to {100 * d.distance_error:.2g} % of its width, "
+        f"{100 * d.negative_share:.0f} % below 0"
+    )
+    return [
+        Row(
+            what=f"density, {STEPS} steps, {mode}",
+            who="plusone",
+            ratio=ratio,
+            result=result,
+            goal="110",
+        )
+    ]
+
+
+def peers_density(here: Terrain, clock: Clock, *, quick: bool) -> list[Row]:
+    what = f"density, {STEPS} steps, eval"
+    x, y = here.subject.args[0], here.subject.targets
+
+    def eig(matrix: Tensor, *, eigenvectors: bool) -> tuple[Tensor, Tensor]:
+        """What torch.eig, which is gone, gave."""
+        values, vectors = torch.linalg.eigh(matrix)
+        return torch.stack([values, torch.zeros_like(values)], 1), vectors
+
+    def slq() -> None:
+        theirs = pyhessian.hessian(
+            here.subject.model, nn.CrossEntropyLoss(), data=(x, y), cuda=False
+        )
+        theirs.density(iter=STEPS, n_v=1)
+        here.subject.model.zero_grad(set_to_none=True)
+
+    torch.eig = eig
+    rows = [Row(what=what, who="PyHessian (torch.eig patched)", ratio=clock.ratio(slq))]
+    if quick:
+        return rows
+
+    def papyan() -> None:
+        operator = HessianLinearOperator(
+            here.subject.model,
+            nn.CrossEntropyLoss(),
+            list(here.parameters),
+            [(x, y)],
+            check_deterministic=False,
+        )
+        lanczos_approximate_spectrum(operator, STEPS)
+
+    return [*rows, Row(what=what, who="curvlinops", ratio=clock.ratio(papyan))]
+
+
+def traces(here: Terrain, clock: Clock, mode: str) -> list[Row]:
+    found: list[Any] = []
+
+    def ours() -> None:
+        with here.hessian() as H:
+            found.append(trace(H, config=TraceConfig(tol=0.1, max_probes=40)))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ratio = clock.ratio(ours)
+    t = found[0]
+    state = "" if t.converged else ", not converged"
+    result = f"{t.value:.1f} +/- {t.stderr:.2g}, {t.num_products} products{state}"
+    return [Row(what=f"trace to 10 %, {mode}", who="plusone", ratio=ratio, result=result)]
+
+
+def surfaces(here: Terrain, name: str, side: int, goal: str) -> Row:
+    """A surface over as many forwards as it has points, timed between its rows."""
+    generator = torch.Generator().manual_seed(0)
+    directions = tuple(random_direction(here, generator=generator) for _ in range(2))
+
+    @torch.no_grad()
+    def forwards() -> None:
+        for _ in range(side):
+            here.loss()
+
+    forwards()
+    plain: list[float] = []
+    last = -1
+
+    def watch(share: float) -> None:
+        nonlocal last
+        row = int(share * side + 1e-9)
+        if row > last:
+            last = row
+            plain.append(seconds(forwards) / side)
+
+    start = time.process_time()
+    found = surface(here, directions, config=GridConfig(points=side), watch=watch)
+    took = time.process_time() - start - sum(plain) * side
+    check = line(here, directions[0], config=GridConfig(points=side))
+    gap = np.nanmax(np.abs(np.array(check.losses) / np.array(found.slices[0].losses) - 1))
+    ratio = took / (side * side * statistics.median(plain))
+    return Row(
+        what=f"surface of {side} x {side}, over its {side * side:,} forwards, {name}",
+        who="plusone",
+        ratio=ratio,
+        result=f"{found.method}, {gap:.0e} off direct evaluation",
+        goal=goal,
+    )
+
+
+def small_net() -> tuple[nn.Module, Tensor, Tensor]:
+    torch.manual_seed(0)
+    layers: list[nn.Module] = [nn.Linear(16, 32)]
+    for _ in range(8):
+        layers += [nn.ReLU(), nn.Linear(32, 32)]
+    return nn.Sequential(*layers, nn.Linear(32, 4)), torch.randn(16, 16), torch.randint(4, (16,))
+
+
+def measure(*, quick: bool) -> list[Row]:
+    rows: list[Row] = []
+    model, x, y = trained()
+    with terrain(model, x, y, F.cross_entropy, statistics="running") as here:
+        clock = Clock(here)
+        rows += products(here, clock, "eval")
+        rows += [*top(here, clock, "eval"), *peers_top(here, clock, quick=quick)]
+        rows += [*densities(here, clock, "eval"), *peers_density(here, clock, quick=quick)]
+        rows += traces(here, clock, "eval")
+    with terrain(model, x, y, F.cross_entropy) as here:
+        clock = Clock(here)
+        for part in (products, top, densities, traces):
+            rows += part(here, clock, "batch statistics")
+        rows.append(surfaces(here, "ResNet-20", SIDE, "1.1"))
+    with terrain(*small_net(), F.cross_entropy) as here:
+        rows.append(surfaces(here, "MLP of 10 layers, batch 16", 51, "1.1"))
+    return rows
+
+
+def table(rows: list[Row]) -> list[str]:
+    lines = ["| figure | who | f+b | goal, at most | result |", "|---|---|---|---|---|"]
+    for row in rows:
+        cells = (row.what, row.who, f"{row.ratio:.3g}", row.goal, row.result)
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def page(rows: list[Row]) -> str:
+    return (
+        "# Speed of landscapes\n\n"
+        "Written by `python benchmarks/landscape.py --markdown docs/landscape_speed.md` on "
+        f"{date.today().isoformat()}, torch {torch.__version__}, one thread, curvlinops 3.0.1, "
+        "PyHessian 0.1.\n\n"
+        "ResNet-20 (272,474 parameters), 64 images of 3 x 32 x 32, after ten steps of SGD. Costs "
+        "are in forward+backwards (f+b) of the same model, mode and batch; those of surfaces are "
+        'in forwards. "eval" uses running statistics in batch norms, as PyHessian always does.\n\n'
+        + "\n".join(table(rows))
+        + f"\n\n{NOTES}"
+    )
+
+
+NOTES = """\
+Two thirds of torch's second derivative of a batch norm in training mode, and a fifth of a
+convolution's, are saved by formulas of our own (`landscape/batch_norm.py`, `convolution.py`), whose
+results the tests compare with torch's. Lanczos starts from the gradient with a random part, which
+saves one to three products, and stops on its own error bound; PyHessian stops when two values of
+a power iteration agree, curvlinops leaves stopping to ARPACK, which takes 20 products at least.
+PyHessian 0.1 calls `torch.eig`, which torch no longer has; it was put back to time the rest.
+curvlinops spends two runs of `eigsh` on the ends of the spectrum first. A surface costs less than
+its forwards where images with channels last are faster (convolutions on a CPU) or where many sets
+of parameters fit one forward (small layers).
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--markdown", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="Using backward.. with create_graph=True")
+    rows = measure(quick=options.quick)
+    print("\n".join(table(rows)))
+    if options.markdown:
+        options.markdown.write_text(page(rows))
+
+
+if __name__ == "__main__":
+    main()
