@@ -2,7 +2,7 @@
 
 from plusone.labs.base.claim import Claim, Effect, Figure, LabResult, Outcome, Prediction, Table
 from plusone.labs.base.effects import effect
-from plusone.labs.base.lab import Arm, Conclusion, Lab, Plan, Runs
+from plusone.labs.base.lab import Arm, Conclusion, Lab, Plan, Run, Runs
 from plusone.labs.base.run import RunConfig, run_lab
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Prediction",
+    "Run",
     "RunConfig",
     "Runs",
     "Table",

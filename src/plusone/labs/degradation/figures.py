@@ -70,5 +70,6 @@ def _losses(
         curve = runs.mean(name, "curve")
         middle = (np.arange(len(curve)) + 0.5) * steps / len(curve)
         axes.plot(middle, curve, color=color, linewidth=width, label=label)
-    axes.set(title="During training", xlabel="step", ylabel="training loss", ylim=(0, None))
+    axes.set(title="During training", xlabel="step", ylabel="training loss", yscale="log")
+    axes.set_ylim(top=30 * axes.get_ylim()[1])  # room for the legend
     axes.legend()

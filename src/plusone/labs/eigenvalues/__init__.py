@@ -21,7 +21,7 @@ NETS = ("plain", "residual", "scaled residual")
 
 def plan(is_full: bool) -> Plan:
     options = (
-        {"width": 48, "blocks": 24, "steps": 1500}
+        {"width": 48, "blocks": 24, "steps": 600}
         if is_full
         else {"width": 32, "blocks": 10, "steps": 240}
     )

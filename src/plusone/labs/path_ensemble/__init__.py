@@ -21,7 +21,7 @@ def plan(is_full: bool) -> Plan:
     digits = {"blocks": 12, "steps": 550 if is_full else 220}
     arms = [Arm(name="linear"), Arm(name="smooth"), *_nets("", digits)]
     if is_full:
-        arms += _nets("CIFAR-10 ", {"blocks": 3, "steps": 500})
+        arms += _nets("CIFAR-10 ", {"blocks": 3, "steps": 600})
     return Plan(
         arms=tuple(arms),
         seeds=tuple(range(5 if is_full else 3)),
