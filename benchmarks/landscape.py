@@ -6,7 +6,7 @@ ResNet-20 (272,474 parameters) after ten steps of SGD on 64 images of 3 x 32 x 3
 processor time. One f+b is a plain forward and backward of the same model in the same mode on the
 same batch; it is timed before and after each measurement, and a ratio is over the mean of both
 (medians where there are several). `--quick` leaves out what takes minutes: curvlinops' eigsh and
-density.
+density, all traces, and the density with batch statistics.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -113,10 +113,10 @@ def products(here: Terrain, clock: Clock, mode: str) -> list[Row]:
     with here.hessian() as H:
         expected = theirs @ v
         gap = float((H @ v - expected).norm() / expected.norm())
-        ours = clock.ratio(lambda: H @ v, rounds=5)
+        ours = clock.ratio(lambda: H @ v, rounds=3)
     what = f"Hessian product, {mode}"
-    made = clock.ratio(lambda: here.hessian().close(), rounds=3)
-    others = clock.ratio(lambda: theirs @ v, rounds=5)
+    made = clock.ratio(lambda: here.hessian().close(), rounds=1)
+    others = clock.ratio(lambda: theirs @ v, rounds=3)
     return [
         Row(what=what, who="plusone", ratio=ours, result=f"{gap:.0e} off curvlinops", goal="2.5"),
         Row(what=what, who="curvlinops", ratio=others),
@@ -295,23 +295,24 @@ def small_net() -> tuple[nn.Module, Tensor, Tensor]:
     return nn.Sequential(*layers, nn.Linear(32, 4)), torch.randn(16, 16), torch.randint(4, (16,))
 
 
-def measure(*, quick: bool) -> list[Row]:
-    rows: list[Row] = []
+def measure(*, quick: bool) -> Iterator[Row]:
     model, x, y = trained()
     with terrain(model, x, y, F.cross_entropy, statistics="running") as here:
         clock = Clock(here)
-        rows += products(here, clock, "eval")
-        rows += [*top(here, clock, "eval"), *peers_top(here, clock, quick=quick)]
-        rows += [*densities(here, clock, "eval"), *peers_density(here, clock, quick=quick)]
-        rows += traces(here, clock, "eval")
+        yield from products(here, clock, "eval")
+        yield from top(here, clock, "eval")
+        yield from peers_top(here, clock, quick=quick)
+        yield from densities(here, clock, "eval")
+        yield from peers_density(here, clock, quick=quick)
+        if not quick:
+            yield from traces(here, clock, "eval")
     with terrain(model, x, y, F.cross_entropy) as here:
         clock = Clock(here)
-        for part in (products, top, densities, traces):
-            rows += part(here, clock, "batch statistics")
-        rows.append(surfaces(here, "ResNet-20", SIDE, "1.1"))
+        for part in (products, top) if quick else (products, top, densities, traces):
+            yield from part(here, clock, "batch statistics")
+        yield surfaces(here, "ResNet-20", SIDE, "1.1")
     with terrain(*small_net(), F.cross_entropy) as here:
-        rows.append(surfaces(here, "MLP of 10 layers, batch 16", 51, "1.1"))
-    return rows
+        yield surfaces(here, "MLP of 10 layers, batch 16", 51, "1.1")
 
 
 def table(rows: list[Row]) -> list[str]:
@@ -356,8 +357,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="Using backward.. with create_graph=True")
-    rows = measure(quick=options.quick)
-    print("\n".join(table(rows)))
+    rows: list[Row] = []
+    for row in measure(quick=options.quick):
+        rows.append(row)
+        print(f"{row.ratio:8.3g}  {row.what}: {row.who}  {row.result}", flush=True)
     if options.markdown:
         options.markdown.write_text(page(rows))
 

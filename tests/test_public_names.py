@@ -87,6 +87,14 @@ def test_blocks_and_assertions_are_reached_through_the_package() -> None:
         subprocess.run([sys.executable, "-c", way], check=True, timeout=60)
 
 
+def test_landscapes_are_reached_through_the_package() -> None:
+    program = (
+        "import sys, plusone; assert 'torch' not in sys.modules; "
+        "assert callable(plusone.landscape.survey) and 'landscape' in dir(plusone)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
 def test_importing_the_package_does_not_import_the_report() -> None:
     program = "import sys, plusone; assert 'plusone.report' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

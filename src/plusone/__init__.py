@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from plusone import landscape as landscape
     from plusone import nn as nn
     from plusone import report as report
     from plusone import testing as testing
@@ -73,7 +74,7 @@ _HOMES = {
 }
 
 
-_ROOMS = ("nn", "report", "testing")  # read as plusone.nn.NAME
+_ROOMS = ("landscape", "nn", "report", "testing")  # read as plusone.nn.NAME
 
 
 def __getattr__(name: str) -> object:
