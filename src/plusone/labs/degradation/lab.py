@@ -35,7 +35,7 @@ def depths(is_full: bool) -> tuple[int, ...]:
 
 
 def plan(is_full: bool) -> Plan:
-    kind, steps, batch = ("conv", 200, 32) if is_full else ("mlp", 60, 64)
+    kind, steps, batch = ("conv", 200, 32) if is_full else ("mlp", 50, 64)
     shared: dict[str, Option] = {"kind": kind, "steps": steps, "batch": batch}
     arms = [
         Arm(name=name_of(form, kind, n), options={**shared, "form": form, "blocks": n})
