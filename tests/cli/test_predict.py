@@ -24,6 +24,7 @@ def test_it_prints_the_label_and_both_norms(run: Run) -> None:
     assert "exploding: the typical gradient grows by 9.0 decades, 3 are allowed" in text
     assert "2.4 decades above the typical net: a few rare nets make it" in text
     assert "the cosine of two unlike inputs stays at 0" in text
+    assert "assumes random weights, as at the start, and very many units: a scan of one net" in text
 
 
 def test_its_numbers_are_those_of_the_closed_form(run: Run) -> None:
@@ -86,6 +87,20 @@ def test_the_phases_are_a_picture(run: Run, tmp_path: Path) -> None:
     titles = [title.text or "" for title in root.iter("{http://www.w3.org/2000/svg}title")]
     assert any(re.fullmatch(r"density 0, depth .*: vanishing", title) for title in titles)
     assert any(re.fullmatch(r"density 1, depth .*: exploding", title) for title in titles)
+    assert ">depth 5, density 1</text>" in file.read_text()
+
+
+def test_the_picture_reaches_to_a_depth_beyond_its_usual_end(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "phases.svg"
+    run("predict", "--depth", "30000", "--density", "0.97", "--svg", str(file))
+    assert re.search(r"<title>density 1, depth [\d,]+ to 30,000:", file.read_text())
+    assert ">depth 30,000, density 0.97</text>" in file.read_text()
+
+
+def test_a_pattern_is_no_point_of_the_picture(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "phases.svg"
+    assert run("predict", "--pattern", "110", "--svg", str(file)).code == 0
+    assert 'class="point"' not in file.read_text()
 
 
 def test_the_files_that_were_written_are_named_on_stderr_unless_quiet(

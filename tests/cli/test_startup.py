@@ -76,6 +76,7 @@ def test_the_options_of_each_command_are_a_frozen_list(run: Run, command: str) -
         (("diff",), "0 compared, whatever differs"),
         (("predict",), "0 predicted, whatever the label"),
         (("fix",), "1 there is a plan or trouble that none mends"),
+        (("landscape",), "0 measured, as nothing is judged"),
         (("rule",), "2 there is no such code"),
         (("doctor",), "0, also where extras are missing"),
         (("lab", "list"), "0 listed"),

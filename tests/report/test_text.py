@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from plusone.errors import InputError
-from plusone.records import NotMeasured
+from plusone.records import NotMeasured, Value
 from plusone.report import Report
 from plusone.report.text import render
 
@@ -63,6 +63,14 @@ def test_notes_stand_under_the_verdict_in_every_format() -> None:
     )
     github = render(data, format="github")
     assert f"title=plusone::{target}: note: all 6 parameters are frozen" in github
+
+
+def test_the_closed_form_beside_the_measured_gradient_says_why_they_may_differ() -> None:
+    ends = replace(samples.unet().end_to_end, log10_closed_form=Value.of(-0.9))
+    text = words(render(replace(samples.unet(), end_to_end=ends)))
+    reason = "trained weights, narrow blocks and skips around several blocks make it differ"
+    assert words(reason) in text
+    assert words(reason) not in words(render(samples.unet()))
 
 
 def test_a_structure_without_a_verdict_keeps_its_notes() -> None:

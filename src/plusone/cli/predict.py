@@ -79,8 +79,9 @@ def predict(
     )
     found = outlook(predicted(depth, density, pattern=skips, width=width, **asdict(stack)))
     if svg is not None:
-        picture = phase_svg(phase_diagram(_ALL_DEPTHS, _ALL_DENSITIES, stack)) + "\n"
-        write_file(svg, picture.encode(), quiet=quiet)
+        point = None if depth is None or density is None else (depth, density)
+        diagram = phase_diagram(_all_depths(depth), _ALL_DENSITIES, stack)
+        write_file(svg, f"{phase_svg(diagram, point=point)}\n".encode(), quiet=quiet)
     if json is not None:
         text = json_module.dumps(prediction_numbers(found), indent=2)
         if json == "-":
@@ -95,9 +96,13 @@ def predict(
 
 _DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _DENSITIES = tuple(i / 10 for i in range(10, -1, -1))
-# Of the picture: forty depths to 1,000 at equal ratios.
-_ALL_DEPTHS = tuple(sorted({round(10 ** (i / 13)) for i in range(40)}))
 _ALL_DENSITIES = tuple(i / 40 for i in range(41))
+
+
+def _all_depths(depth: int | None) -> tuple[int, ...]:
+    """Of the picture: forty depths at equal ratios to 1,000, or to the depth if that is greater."""
+    most = max(depth or 0, 1000)
+    return tuple(sorted({round(most ** (i / 39)) for i in range(40)}))
 
 
 def _skips(pattern: str) -> list[bool]:

@@ -21,6 +21,14 @@ LONGEST_COUNT = 9
 """Digits of a number of paths that is written out; beyond, it is a power of ten."""
 
 
+CLOSED_FORM = (
+    "from the sizes of the blocks' Jacobians alone, as if the gradient met each in a random "
+    "direction: trained weights, narrow blocks and skips around several blocks make it differ from "
+    "what was measured"
+)
+"""What the closed form is, and why it is not what was measured: see `theory.of_blocks`."""
+
+
 def kinds(structure: Structure) -> dict[str, int]:
     """How many skips there are of each kind, the most frequent kind first."""
     return dict(Counter(skip.kind for skip in structure.skips).most_common())
@@ -88,7 +96,7 @@ def end_to_end_facts(end_to_end: EndToEnd, *, sign: str = "+/-") -> Facts:
         facts.append(("gradient", f"input / output = {_ratio(gradient, sign)}{mean}"))
     closed = end_to_end.log10_closed_form
     if closed.is_measured and gradient.is_measured:
-        facts.append(("closed form", f"{_ratio(closed, sign)}, from the blocks' Jacobians alone"))
+        facts.append(("closed form", f"{_ratio(closed, sign)}, {CLOSED_FORM}"))
     if signal.is_measured:
         facts.append(("signal", f"last / first block = {_ratio(signal, sign)}"))
     collapse, alignment = end_to_end.gradient_collapse, end_to_end.input_alignment

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import escape
+from numpy.typing import NDArray
 
 from plusone.report import svg
 from plusone.report.axes import Frame, Scale, linear_ticks
@@ -26,6 +29,10 @@ STYLE = """
 .plusone-phase .exploding { fill: light-dark(#f6d5bd, #67371a); }
 .plusone-phase rect { shape-rendering: crispEdges; }
 .plusone-phase .axis { stroke: light-dark(#8a929b, #6d757e); }
+.plusone-phase path.halo { stroke: light-dark(#ffffff, #14171a); stroke-width: 5; fill: none; }
+.plusone-phase path.point { stroke: light-dark(#1d2126, #e4e7ea); stroke-width: 2; fill: none; }
+.plusone-phase text.point { font-weight: 600; stroke: light-dark(#ffffff, #14171a);
+  stroke-width: 3; stroke-linejoin: round; paint-order: stroke; }
 .plusone-phase .edge { stroke: light-dark(#1d2126, #e4e7ea); stroke-width: 1.4; fill: none; }
 """
 
@@ -40,11 +47,17 @@ class Run:
     label: str
 
 
-def phase_svg(diagram: PhaseDiagram, *, title: str = "Typical gradient at the input") -> str:
+def phase_svg(
+    diagram: PhaseDiagram,
+    *,
+    title: str = "Typical gradient at the input",
+    point: tuple[int, float] | None = None,
+) -> str:
     """The diagram, a column per depth and a row per density, light or dark as the reader has it.
 
     Areas are told apart by a sign and a line between them, not by colour alone; each names itself
-    when pointed at.
+    when pointed at. `point` is a depth and a density to mark: one beyond the diagram is put on its
+    edge.
     """
     across, up = _scales(diagram)
     runs = list(_runs(diagram))
@@ -56,6 +69,7 @@ def phase_svg(diagram: PhaseDiagram, *, title: str = "Typical gradient at the in
         *_signs(runs, across, up),
         *_ticks(diagram, across, up),
         _legend(diagram),
+        _mark(diagram, point, across, up) if point is not None else "",
     ]
     return svg.standalone(
         "".join(parts), STYLE, width=WIDTH, height=HEIGHT, label=title, class_="plusone-phase"
@@ -148,6 +162,35 @@ def _chosen(count: int) -> list[int]:
         return list(range(count))
     step = max(1, round(linear_ticks(0.0, float(count), most=MAX_TICKS)[1]))
     return list(range(0, count, step))
+
+
+def _mark(diagram: PhaseDiagram, point: tuple[int, float], across: Scale, up: Scale) -> str:
+    """A ring around the point, between the columns and rows nearest to it, with its name beside.
+
+    Between two columns the depth counts by its logarithm, as depths are at equal ratios.
+    """
+    depth, density = point
+    x = across(_place(math.log(depth), np.log(diagram.depths)))
+    y = up(_place(density, diagram.densities))
+    is_left = x < (FRAME.left + FRAME.right) / 2
+    is_high = y < FRAME.top + 16
+    name = f"depth {depth:,}, density {density:.3g}"
+    return (
+        svg.path(svg.circles([(x, y)], radius=5.0), class_="halo")
+        + svg.path(svg.circles([(x, y)], radius=5.0), class_="point")
+        + svg.label(
+            x + (10 if is_left else -10),
+            y + (14 if is_high else -8),
+            name,
+            anchor="start" if is_left else "end",
+            class_="point",
+        )
+    )
+
+
+def _place(value: float, centres: NDArray[np.floating]) -> float:
+    """Where a value is among the centres of columns (or rows), which are at k + 0.5."""
+    return float(np.interp(value, centres, np.arange(len(centres)) + 0.5))
 
 
 def _legend(diagram: PhaseDiagram) -> str:

@@ -50,6 +50,14 @@ def prediction_text(outlook: Outlook, *, width: int = 100) -> str:
         )
     if outlook.largest_depth is not None and outlook.densities is not None:
         rows.append(("window", _window(outlook)))
+    units = "very many units" if found.setting.width is None else "many nets on average"
+    rows.append(
+        (
+            "assumes",
+            f"random weights, as at the start, and {units}: a scan of one net, trained or narrow, "
+            "may say otherwise",
+        )
+    )
     return "\n".join(line for name, text in rows for line in labelled(name, text, width=width))
 
 
