@@ -114,10 +114,10 @@ def make_plan(request: Request, tell: Tell) -> Plan:
             )
         reasons.append(f"in a trial the model comes to {original}, its repair to {found}")
     elif original is not None:
-        others = "" if best is None else ", and none of its best repairs does"
+        after = "" if best is None else ", and none of its best repairs does"
         if found is not None:
-            others = f", and its repair does ({found})"
-        reasons.append(f"in a trial the model does not learn ({original}){others}")
+            after = f", and its repair does ({found})"
+        reasons.append(f"in a trial the model does not learn ({original}){after}")
     if best is None or _score(best.forecast) <= _score(before):
         return _hopeless(request, before, reasons, trials, place)
     others = tuple(t for t in trials if t is not best)
