@@ -104,17 +104,17 @@ def tied(dtype: torch.dtype = torch.float64) -> Case:
     return Case(model=Tied().to(dtype), x=torch.randn(8, 5).to(dtype), y=_classes(3, 8))
 
 
-def dense(name: str, statistics: str = "batch") -> Tensor:
-    """The whole Hessian [N, N] of a case in float64, as a terrain should see it."""
-    return _dense(name, statistics).clone()
+def dense(name: str) -> Tensor:
+    """The whole Hessian [N, N] of a case in float64, batch norms with the batch's statistics."""
+    return _dense(name).clone()
 
 
 @functools.cache
-def _dense(name: str, statistics: str) -> Tensor:
+def _dense(name: str) -> Tensor:
     case = CASES[name]()
     case.model.eval()
     for module in case.model.modules():
-        if statistics == "batch" and isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d):
             module.train()
             module.track_running_stats = False
     return dense_hessian(*case.batch)

@@ -95,6 +95,15 @@ def test_a_chain_that_ends_is_exact() -> None:
     assert found.smallest[0].value == pytest.approx(-1, abs=1e-12)
 
 
+def test_no_tolerance_is_closer_than_rounding() -> None:
+    operator = Matrix(like_a_hessian(300).matrix.float())
+    found = top_eigenvalues(operator, config=EigenConfig(tol=1e-12, max_steps=300))
+    assert found.converged
+    assert found.num_products < 300
+    exact = float(torch.linalg.eigvalsh(operator.matrix.double())[-1])
+    assert abs(found.largest[0].value - exact) <= found.largest[0].error
+
+
 def test_a_zero_matrix_has_eigenvalue_zero() -> None:
     found = top_eigenvalues(Matrix(torch.zeros(4, 4)))
     assert found.converged

@@ -97,7 +97,7 @@ def test_the_text_says_each_number_with_its_error() -> None:
     assert "trace 30 +/- 1.5 (standard error over 9 probes, outside of 12 vectors" in text
     assert "10 % of the eigenvalues below 0" in text
     assert "slice 1 1 turn of the slope, second differences below 0 in 0 %" in text
-    assert "21 x 21 points to 1 filter lengths; curved downwards somewhere in 0 %" in text
+    assert "21 x 21 points to 1 filter lengths; 0 % of the plane curves downwards" in text
 
 
 def test_the_text_says_what_is_not_finite_not_measured_and_interrupted() -> None:

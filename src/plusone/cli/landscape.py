@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from plusone.cli.configure import target_options
 from plusone.cli.options import Feed, Measure, Target
-from plusone.cli.output import print_notes, write_file
+from plusone.cli.output import check_files, print_notes, write_file
 from plusone.cli.output import width as columns
 from plusone.cli.progress import shown_progress
 from plusone.errors import CaptureError, InputError
@@ -84,7 +83,7 @@ def landscape(
 ) -> int:
     """Measure the loss surface and the Hessian around a model's parameters."""
     files = {"--svg": svg, "--html": html, "--interactive": interactive, "--json": json}
-    _check_files(files)
+    check_files(files)
     if interactive is not None:
         from plusone.target.extras import import_extra
 
@@ -134,17 +133,6 @@ def _surveyed(
     if found.is_interrupted:
         print("interrupted: what was computed by then follows", file=sys.stderr)
     return found
-
-
-def _check_files(files: dict[str, str | None]) -> None:
-    for option, file in files.items():
-        if file is None or (file == "-" and option == "--json"):
-            continue
-        path = Path(file)
-        if path.is_dir():
-            raise InputError(f"{option} {file} is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise InputError(f"{option} {file}: there is no folder '{path.parent}'")
 
 
 def _write(found: Landscape, files: dict[str, str | None], *, quiet: bool) -> None:

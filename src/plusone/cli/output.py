@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +27,17 @@ def is_colored(*, no_color: bool) -> bool:
 
 
 def check_writable(output: Output) -> None:
-    """Raises before anything is measured if a file cannot be written later.
+    """Raises before anything is measured if a report cannot be written later."""
+    check_files({"--html": output.html, "--json": output.json})
+
+
+def check_files(files: Mapping[str, str | None]) -> None:
+    """Raises if a file that an option names cannot be written; "-" is stdout for --json.
 
     A file that does not exist is made and taken away again: permissions alone do not tell of a
     file system that is read-only, or that is none.
     """
-    for option, file in (("--html", output.html), ("--json", output.json)):
+    for option, file in files.items():
         if file is None or (file == "-" and option == "--json"):
             continue
         path = Path(file)

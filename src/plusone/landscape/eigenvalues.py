@@ -70,8 +70,8 @@ class Eigenvalues:
 class EigenConfig:
     """How hard to try: `k` eigenvalues at each of the `ends`, each to `tol` of itself.
 
-    Those near zero are wanted to `tol` of a tenth of the largest in size. At most `max_steps`
-    products.
+    Those near zero are wanted to `tol` of a tenth of the largest in size, and none closer than
+    rounding allows. At most `max_steps` products.
     """
 
     k: int = 1
@@ -172,8 +172,9 @@ def _eigenvalue(run: Lanczos, ritz: Ritz, index: int, config: EigenConfig) -> Ei
     gap = _gap(ritz, index)
     if run.num_steps >= _MIN_STEPS and gap > max(residual, _MIN_GAP * radius):
         error = residual**2 / gap
-    error = max(error, _ROUNDING * torch.finfo(run.operator.dtype).eps * radius)
-    allowed = config.tol * max(abs(value), _NEAR_ZERO * radius)
+    rounding = _ROUNDING * torch.finfo(run.operator.dtype).eps * radius
+    error = max(error, rounding)
+    allowed = max(config.tol * max(abs(value), _NEAR_ZERO * radius), rounding)
     return Eigenvalue(value=value, error=error, residual=residual, converged=error <= allowed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from markupsafe import escape
 
 from plusone.landscape import Landscape
@@ -48,16 +49,19 @@ def landscape_interactive(found: Landscape) -> str:
     figure = graphs.Figure()
     if found.surface is not None:
         heights = found.surface.array()
+        is_log = not bool((heights <= 0).any())
+        with np.errstate(invalid="ignore"):
+            colours = np.log10(heights) if is_log else heights
         figure.add_trace(
             graphs.Surface(
                 x=found.surface.across,
                 y=found.surface.up,
                 z=heights.tolist(),
-                colorscale="Blues",
-                colorbar={"title": {"text": "loss"}},
+                surfacecolor=colours.tolist(),
+                colorscale="Viridis",
+                colorbar={"title": {"text": "log10 of the loss" if is_log else "loss"}},
             )
         )
-        is_log = bool((heights[heights == heights] > 0).all())
         figure.update_scenes(
             xaxis_title="first direction",
             yaxis_title="second direction",

@@ -115,9 +115,9 @@ def _surface(found: Landscape) -> str:
     assert shape is not None
     text = (
         f"{len(surface.across)} x {len(surface.up)} points to {number(surface.across[-1])} filter "
-        f"lengths; curved downwards somewhere in {percent(shape.negative_curvature)} of the plane "
-        f"(2 x 2 Hessian by differences), {number(shape.turns)} turns a line, the loss rises by "
-        f"{number(shape.rise)} within a step of 1"
+        f"lengths; {percent(shape.negative_curvature)} of the plane curves downwards in some "
+        f"direction (2 x 2 Hessian by differences), {number(shape.turns)} turns a line, the loss "
+        f"rises by {number(shape.rise)} within a step of 1"
     )
     return text + _nonfinite(shape.nonfinite)
 
