@@ -186,10 +186,7 @@ def densities(here: Terrain, clock: Clock, mode: str) -> list[Row]:
 
     ratio = clock.ratio(ours)
     d = found[0]
-    result = (
-        f"distribution known to {100 * d.distance_error:.2g} % of its width, "
-        f"{100 * d.negative_share:.0f} % below 0"
-    )
+    result = f"distribution known to {100 * d.distance_error:.2g} % of its width"
     return [
         Row(
             what=f"density, {STEPS} steps, {mode}",

@@ -95,7 +95,7 @@ def test_the_text_says_each_number_with_its_error() -> None:
     assert "lambda max 20 +/- 0.01 (12 products with the Hessian)" in text
     assert "lambda min -1 +/- 0.01 (12 products with the Hessian); not converged" in text
     assert "trace 30 +/- 1.5 (standard error over 9 probes, outside of 12 vectors" in text
-    assert "10 % of the eigenvalues below 0" in text
+    assert "10 % of the eigenvalues below -0.5 (1 kernel width)" in text
     assert "slice 1 1 turn of the slope, second differences below 0 in 0 %" in text
     assert "21 x 21 points to 1 filter lengths; 0 % of the plane curves downwards" in text
 

@@ -30,6 +30,8 @@ class Density:
     `broadening`, and `stderr[i]` its standard error: over probes, and no less than random starts
     alone make it. `distance_error` is the 1-Wasserstein distance, over the width of the spectrum,
     by which the last quarter of the steps moved the distribution, plus its standard error.
+    `negative_share` counts eigenvalues below zero by more than the broadening: most of a net's
+    are so close to zero that no number of steps tells their signs.
     """
 
     nodes: tuple[float, ...]
@@ -159,7 +161,7 @@ def _summary(operator: SymmetricOperator, config: DensityConfig, runs: list[Lanc
         stderr=tuple(stderr.tolist()),
         broadening=broadening,
         distance_error=error,
-        negative_share=float(weights[nodes < 0].sum()),
+        negative_share=float(weights[nodes < -broadening].sum()),
         converged=is_whole and error <= config.tol,
         num_steps=num_steps,
         num_probes=len(started),

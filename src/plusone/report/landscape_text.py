@@ -79,7 +79,8 @@ def _curvature(found: Landscape, sign: str) -> list[Row]:
     if found.density is not None and found.density.nodes:
         d = found.density
         text = (
-            f"{percent(d.negative_share)} of the eigenvalues below 0; the distribution is known to "
+            f"{percent(d.negative_share)} of the eigenvalues below "
+            f"-{number(d.broadening, digits=2)} (1 kernel width); the distribution is known to "
             f"{number(100 * d.distance_error, digits=2)} % of its width, from "
             f"{counted(d.num_probes, 'start')} of {counted(d.num_steps, 'step')}"
         )
