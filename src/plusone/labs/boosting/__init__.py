@@ -45,7 +45,7 @@ def plan(is_full: bool) -> Plan:
         arms += [Arm(name=f"MNIST {name}", options=larger) for name in ("residual", "plain")]
     return Plan(
         arms=tuple(arms),
-        seeds=tuple(range(8 if is_full else 3)),
+        seeds=tuple(range(6 if is_full else 3)),
         data=("digits", "mnist") if is_full else ("digits",),
     )
 

@@ -25,13 +25,13 @@ from plusone.labs.explosion.nets import (
 
 def plan(is_full: bool) -> Plan:
     options = (
-        {"width": 64, "blocks": 32, "steps": 600, "deepest": 64}
+        {"width": 64, "blocks": 24, "steps": 400, "deepest": 64}
         if is_full
         else {"width": 40, "blocks": 12, "steps": 100, "deepest": 32}
     )
     return Plan(
         arms=tuple(Arm(name=name, options=options) for name in FORMS),
-        seeds=tuple(range(8 if is_full else 3)),
+        seeds=tuple(range(6 if is_full else 3)),
         data=("digits",),
     )
 
