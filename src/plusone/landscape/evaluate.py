@@ -23,7 +23,9 @@ Point = tuple[float, ...]
 _MOST_AT_ONCE = 64
 # Fewer points than these are not worth a trial, which takes a few: one to warm up, one to time.
 _WORTH_A_TRIAL = 200
-_TRIAL = 4
+_TRIAL = 3
+# A forward of this many seconds is busy with arithmetic, and a batch of them saves no calls.
+_LONG = 0.02
 # The batch is taken where it is this much faster a point.
 _GAIN = 0.9
 # How far the two ways may differ, relative: sums are ordered differently.
@@ -140,11 +142,13 @@ class Evaluator:
     def _is_better(self, points: Sequence[Point]) -> bool:
         """Whether a batch of points runs, agrees, and is faster."""
         some = points[:_TRIAL]
+        single, apart = self._timed(self._each, some)
+        if apart > _LONG * len(some) and not self._wanted:
+            return False
         try:
             found, together = self._timed(self.many, some)
         except _NOT_TAKEN:  # vmap takes no data-dependent control flow, and not every operation
             return False
-        single, apart = self._timed(self._each, some)
         is_faster = together <= _GAIN * apart
         return self._agree(found, single) and (self._wanted is True or is_faster)
 
