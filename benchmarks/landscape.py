@@ -352,9 +352,9 @@ surface costs less than its forwards where images with channels last are faster 
 CPU) or where many sets of parameters fit one forward (small layers); finding out takes about 13
 forwards, which are 6 % of 225 and 0.5 % of 2,601.
 
-With batch norms in training mode curvlinops 3.0.1 is off: its product is not symmetric, and differs
-from `torch.autograd.functional.hvp` in float64 by 2 % on the net of `tests/landscape/nets.py` (ours:
-4e-16), as `torch.func.hessian` does.
+With batch norms in training mode curvlinops 3.0.1 is off: its product is not symmetric, and in
+float64 differs from `torch.autograd.functional.hvp` by 2 % on the net of `tests/landscape/nets.py`
+(ours: 4e-16). `torch.func.hessian` is off there, too.
 """
 
 
