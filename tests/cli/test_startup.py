@@ -55,7 +55,8 @@ OPTIONS = {
     "fix": "--code --input --inputs --json --loss --preserve --quiet --save --seed --trial "
     "--verify",
     "lab": "",
-    "landscape": "",
+    "landscape": "--density --hessian --html --input --inputs --interactive --json --loss --points "
+    "--quiet --seed --span --statistics --surface --svg",
     "rule": "",
     "doctor": "",
 }
