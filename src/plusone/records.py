@@ -115,8 +115,28 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """The narrowest place on the way from an input to an output, and the share that passes it.
+
+    `where` names the place ("" where nothing is narrow); `size` is what passes there and `needed`
+    what could, a sample, in the unit that the field with this record says.
+    """
+
+    value: Value
+    where: str = ""
+    size: int = 0
+    needed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """What the graph says: blocks, depth (blocks on the longest path), skips and path lengths."""
+    """What the graph says: blocks, depth (blocks on the longest path), skips and path lengths.
+
+    `detail` is the best way from a picture to an output of its size, in positions; its value is the
+    linear resolution that is left (`graph.detail`). `capacity` is the smallest vertex cut between
+    an input and an output, in numbers, its value the share of what a cut there would need
+    (`graph.bottleneck`; a lower bound from 0.5 on). None where nothing of the kind is there.
+    """
 
     num_blocks: int
     depth: int
@@ -125,6 +145,8 @@ class Structure:
     folds: tuple[Fold, ...] = ()
     num_parameters: int = 0
     num_operations: int = 0
+    detail: Passage | None = None
+    capacity: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +206,21 @@ class SingularValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bypass:
+    """What of an autoencoder's output comes around its latent (`probe.bypass`).
+
+    `latent` is the place of the latent, `enters` that of the first operation that reads a value
+    around it ("": none does, and the share is 0), `size` and `around` their numbers a sample.
+    """
+
+    share: Value = NOT_MEASURED
+    latent: str
+    enters: str = ""
+    size: int = 0
+    around: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndToEnd:
     """Along the trunk, the longest way through the blocks.
 
@@ -205,6 +242,7 @@ class EndToEnd:
     gradient_collapse: Value = NOT_MEASURED
     input_alignment: Value = NOT_MEASURED
     singular_values: SingularValues = field(default_factory=SingularValues)
+    bypass: Bypass | None = None
     method: str = ""
 
 
@@ -217,6 +255,8 @@ class Evidence:
     gives nothing and can learn nothing; `cut_blocks` those in front of the place (the block
     `cut_before`, or "" for the head) where autograd's graph is cut, so that no gradient reaches
     their weights. `trunk` names the blocks that the ratios from end to end are about (empty: all).
+    `gives_back_input` says that the targets are the input, as an autoencoder's; None: nothing
+    tells.
     """
 
     blocks: tuple[BlockReport, ...] = ()
@@ -227,6 +267,7 @@ class Evidence:
     cut_blocks: tuple[str, ...] = ()
     cut_before: str = ""
     trunk: tuple[str, ...] = ()
+    gives_back_input: bool | None = False
     not_measured: tuple[NotMeasured, ...] = ()
 
 

@@ -9,13 +9,15 @@ from plusone.capture.trace import Trace, ValueRef
 from plusone.graph.ancestry import Ancestry
 from plusone.graph.attend import attention_skips, with_depth_attention
 from plusone.graph.blocks import Segment, find_blocks
+from plusone.graph.bottleneck import capacity_of
 from plusone.graph.dag import Dag, activation_graph
+from plusone.graph.detail import detail_of
 from plusone.graph.ends import without_stem_and_head
 from plusone.graph.naming import Sites, block_names
 from plusone.graph.reduce import PathEdge, reduced_paths
 from plusone.graph.skips import Join, SkipEdge, find_joins
 from plusone.graph.trunk import find_trunk
-from plusone.records import Kind, Skip
+from plusone.records import Kind, Passage, Skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class SkipGraph:
     """Blocks in order of execution, skips in order of their joins, and the graph of paths.
 
     `first`, `start` and `last` are the ends of the trunk and `trunk` its blocks (see `Trunk`).
+    `detail` and `capacity` are the narrowest places (see `Structure`).
     """
 
     blocks: tuple[Block, ...]
@@ -67,6 +70,8 @@ class SkipGraph:
     start: ValueRef | None
     last: ValueRef | None
     trunk: tuple[int, ...]
+    detail: Passage | None = None
+    capacity: Passage | None = None
 
 
 def find_skips(trace: Trace) -> SkipGraph:
@@ -84,9 +89,10 @@ def find_skips(trace: Trace) -> SkipGraph:
         for segment, name, depth, level in zip(segments, names, paths.depths, levels, strict=True)
     )
     trunk = find_trunk(trace, blocks)
+    sites = Sites(dag, trace.calls)
     return SkipGraph(
         blocks=blocks,
-        skips=_skips(dag, ancestry, trace, segments, _edges(dag, ancestry, joins)),
+        skips=_skips(dag, ancestry, sites, trace, segments, _edges(dag, ancestry, joins)),
         path_edges=paths.edges,
         num_path_nodes=paths.num_nodes,
         path_inputs=paths.inputs,
@@ -96,6 +102,8 @@ def find_skips(trace: Trace) -> SkipGraph:
         start=trunk.start,
         last=trunk.last,
         trunk=trunk.blocks,
+        detail=detail_of(trace, dag, sites),
+        capacity=capacity_of(trace, dag, sites),
     )
 
 
@@ -167,12 +175,12 @@ def _edges(dag: Dag, ancestry: Ancestry, joins: list[Join]) -> list[SkipEdge]:
 def _skips(
     dag: Dag,
     ancestry: Ancestry,
+    sites: Sites,
     trace: Trace,
     segments: list[Segment],
     edges: list[SkipEdge],
 ) -> tuple[Skip, ...]:
     levels = _skip_levels(ancestry, edges)
-    sites = Sites(dag, trace.calls)
     return tuple(
         Skip(
             kind=edge.kind,

@@ -24,6 +24,8 @@ def structure_of(graph: SkipGraph, num_parameters: int, gains: Sequence[float] =
         folds=fold(graph.blocks),
         num_parameters=num_parameters,
         num_operations=graph.num_operations,
+        detail=graph.detail,
+        capacity=graph.capacity,
     )
 
 
