@@ -16,9 +16,41 @@ Example = tuple[nn.Module, Inputs, Tensor, Callable[[Tensor, Tensor], Tensor]]
 
 def on_digits(model: nn.Module) -> Example:
     """The model with scikit-learn's 1,797 handwritten digits, each 8 x 8 pixels in one row."""
-    pixels, classes = load_digits(return_X_y=True)
-    inputs = torch.tensor(pixels / 16.0, dtype=torch.float32)
-    return model, inputs, torch.tensor(classes, dtype=torch.int64), F.cross_entropy
+    _, classes = load_digits(return_X_y=True)
+    return model, digits(), torch.tensor(classes, dtype=torch.int64), F.cross_entropy
+
+
+def digits() -> Tensor:
+    """The digits' pixels [1797, 64], from 0 to 1."""
+    pixels, _ = load_digits(return_X_y=True)
+    return torch.tensor(pixels / 16.0, dtype=torch.float32)
+
+
+def on_noisy_pixels(model: nn.Module) -> Example:
+    """The model with the digits as noisy pictures [1797, 1, 8, 8]; is each pixel ink without it?"""
+    pixels = digits()
+    noise = torch.randn(pixels.shape, generator=torch.Generator().manual_seed(0))
+    pictures = (pixels + 0.2 * noise).view(-1, 1, 8, 8)
+    return model, pictures, (pixels > 0.5).long().view(-1, 8, 8), pixel_loss
+
+
+def on_reversed_strips(model: nn.Module) -> Example:
+    """The model with the digits as 16 strips of 4 pixels; the targets are their ink, last first."""
+    strips = digits().view(-1, 16, 4)
+    return model, strips, (strips.flip(1) > 0.5).long(), pixel_loss
+
+
+def classes_told_apart(codes: Tensor, which: Tensor) -> float:
+    """The share of the digits `which` whose code's nearest class mean is that of their class."""
+    _, classes = load_digits(return_X_y=True)
+    own = torch.tensor(classes)[which]
+    means = torch.stack([codes[own == k].mean(0) for k in range(10)])
+    return float((torch.cdist(codes, means).argmin(1) == own).float().mean())
+
+
+def pixel_loss(classes: Tensor, ink: Tensor) -> Tensor:
+    """Cross-entropy over all pixels; their classes are the last dimension."""
+    return F.cross_entropy(classes.flatten(0, -2), ink.flatten())
 
 
 def on_karate_club(model: nn.Module) -> Example:

@@ -11,18 +11,22 @@ import torch
 from plusone import __version__
 from plusone.capture.eager import batch_size, record
 from plusone.capture.nested import tensors_in
-from plusone.capture.sandbox import sandbox
+from plusone.capture.purpose import gives_back_input
+from plusone.capture.sandbox import Sandbox, sandbox
 from plusone.errors import InputError
+from plusone.graph.latent import latent_of, may_have_latent
 from plusone.graph.skipgraph import find_skips
 from plusone.graph.structure import structure_of
 from plusone.judge.judge import judge
+from plusone.judge.passages import unjudged
 from plusone.probe.batchnorm import use_batch_where_fresh
+from plusone.probe.bypass import bypass_share
 from plusone.probe.jacobians import Spectra, SpectraRequest, measure_spectra, with_spectra
 from plusone.probe.measure import profile_evidence
 from plusone.probe.passes import Passes, Progress, collector_paused, plain_seconds, run_passes
 from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
-from plusone.records import Cost, NotMeasured, Provenance, ReportData, ScanConfig
+from plusone.records import Bypass, Cost, NotMeasured, Provenance, ReportData, ScanConfig
 from plusone.report.report import Report
 from plusone.target.frozen import frozen_note
 from plusone.target.members import tensors_of
@@ -64,6 +68,7 @@ def scan_subject(subject: Subject, config: ScanConfig, progress: Progress | None
         torch.manual_seed(config.seed)
         tell("recording one forward", 0.0)
         passes = run_passes(subject, config, box, tell)
+        passes = _with_bypass(subject, config, box, passes)
         seconds = 0.0
         if config.timed and not config.quick and passes.profile.gradient is not None:
             tell("timing a plain forward and backward", 0.2)
@@ -135,6 +140,27 @@ def _request(subject: Subject, passes: Passes) -> SpectraRequest:
     )
 
 
+def _with_bypass(subject: Subject, config: ScanConfig, box: Sandbox, passes: Passes) -> Passes:
+    """The passes with whether the model gives back its input and, if so, around what latent."""
+    trace = passes.profile.trace
+    gives_back = gives_back_input(subject, trace)
+    evidence = replace(passes.evidence, gives_back_input=gives_back)
+    is_told = gives_back is True
+    if may_have_latent(trace, is_told) and (is_told or subject.targets is None):
+        latent = latent_of(trace, targets_are_inputs=is_told)
+        if latent is not None:
+            share = bypass_share(subject, latent, batch=latent.rows, box=box, seed=config.seed)
+            bypass = Bypass(
+                share=share,
+                latent=latent.name,
+                enters=latent.enters,
+                size=latent.size,
+                around=latent.size_around,
+            )
+            evidence = replace(evidence, end_to_end=replace(evidence.end_to_end, bypass=bypass))
+    return replace(passes, evidence=evidence)
+
+
 def _report(
     subject: Subject,
     config: ScanConfig,
@@ -163,7 +189,7 @@ def _report(
             forward_backward_seconds=plain,
             ratio=seconds / plain if plain else 0.0,
         ),
-        not_measured=evidence.not_measured,
+        not_measured=(*evidence.not_measured, *unjudged(structure, evidence)),
         notes=tuple(filter(None, (frozen_note(subject.model),))),
         provenance=provenance,
     )

@@ -34,6 +34,11 @@ _CODE = (
 )
 _CHANCE = "its 24 units lose more of the geometry than those of other seeds: 46 % likely to train"
 
+_COARSE = (
+    "S105 is right: it paints full pictures from features at an eighth of their size, and its "
+    "authors' later model adds a skip for that"
+)
+
 # "name (mode)" of healthy models.
 HEALTHY = {
     "autoencoder (train)": _CODE,
@@ -46,4 +51,10 @@ ZOO = {
     "timm cait_xxs24 (eval)": _GATE,
     "hf perceiver (train)": _TINY,
     "hf perceiver (eval)": _TINY,
+    "smp DeepLabV3 resnet18 (train)": _COARSE,
+    "smp DeepLabV3 resnet18 (eval)": _COARSE,
+    "smp PSPNet resnet18 (train)": _COARSE,
+    "smp PSPNet resnet18 (eval)": _COARSE,
+    "torchvision fcn_resnet50 (train)": _COARSE,
+    "torchvision fcn_resnet50 (eval)": _COARSE,
 }

@@ -32,6 +32,9 @@ PLACES = {
     "S101": "layers.0",
     "S102": "blocks.0",
     "S104": "layer4",
+    "S105": "pool@3",
+    "S106": "encoder",
+    "S107": "model.cat",
 }
 # What one and the same fault also is.
 ALSO = {"A301": {"G202"}, "A304": {"G201"}, "S101": {"A305"}}

@@ -84,6 +84,86 @@ _TABLE = (
         reference="Veit et al. 2016, arXiv 1605.06431, section 4.1",
     ),
     Rule(
+        code="S105",
+        name="lost-detail",
+        severity="warning",
+        summary="No way from the input to an output of its size keeps the picture's detail.",
+        why=(
+            "Every path passes a tensor with an eighth or less of the output's positions a side, "
+            "so edges and small things have to be guessed from what surrounds them; the way down "
+            "and up again is a low-pass filter. The finest skip brings nearly all of it back."
+        ),
+        fix=(
+            "Add a long skip from a layer at half or the whole resolution to the layer of that "
+            "resolution on the way up, concatenated or added; or keep the resolution by dilation, "
+            "or let a pixel shuffle unfold it from the channels."
+        ),
+        limits=(
+            "Counts positions, not what they hold: a full-resolution path with nothing on it "
+            "passes. A stride that a pixel shuffle or tokens put together to pictures undo loses "
+            "nothing; a transposed convolution is taken for an interpolation. Silent where the "
+            "targets are the input, whose narrow code is the purpose, and not judged where the "
+            "output has the input's size and no targets tell. DeepLabV3, PSPNet and FCN at output "
+            "stride 8 are accused: their authors' later models add the skip."
+        ),
+        reference=(
+            "Ronneberger et al. 2015, arXiv 1505.04597; Chen et al. 2018, arXiv 1802.02611, "
+            "section 3.1"
+        ),
+    ),
+    Rule(
+        code="S106",
+        name="information-bottleneck",
+        severity="warning",
+        summary="All ways from an input to the output pass far fewer numbers than come and go.",
+        why=(
+            "A few numbers have to hold all that the output may need of that input: a sentence in "
+            "the last state of a recurrent encoder, a picture in one vector. What is lost there no "
+            "layer behind it brings back, and the loss grows with the length of the input."
+        ),
+        fix=(
+            "Let the output's positions read the input's: attention over the encoder's states, or "
+            "skips around the narrow place; else widen it."
+        ),
+        limits=(
+            "Counts numbers, not what they need to hold: a summary of few facts may be narrow. "
+            "What is small itself, an input or an output, needs no more; many logits count as what "
+            "their last layer reads, so a code that one layer decodes is not seen. Of a second "
+            "input, as a picture's style, one vector may be meant. Silent where the targets are "
+            "the input, and not judged where nothing tells an autoencoder from other nets."
+        ),
+        reference=(
+            "Cho et al. 2014, arXiv 1409.1259; Bahdanau et al. 2015, arXiv 1409.0473; "
+            "Menger 1927 (vertex cuts)"
+        ),
+    ),
+    Rule(
+        code="S107",
+        name="bypassed-latent",
+        severity="warning",
+        summary="Nearly all of an autoencoder's output comes around its latent.",
+        why=(
+            "A skip from the encoder to the decoder brings the input along more cheaply than the "
+            "latent does, so the loss falls and the latent holds nothing: the posterior of a VAE "
+            "collapses to its prior, and samples from the prior have no input to skip from."
+        ),
+        fix=(
+            "Take the skip away (`plusone fix` closes concatenated ones), or drop it for most "
+            "samples in training; let it start at the latent, where it loses nothing."
+        ),
+        limits=(
+            "Asks at initialisation, to first order, and needs 4 samples. A latent is a sum with "
+            "noise that holds at most half of the input's numbers; without noise, the narrowest "
+            "layer, and only where the targets are the input: with other targets such skips make "
+            "a U-Net. A decoder that reads the tokens it has written is not looked at. Free bits "
+            "raise the KL and not the use of the latent."
+        ),
+        reference=(
+            "Bowman et al. 2016, arXiv 1511.06349; Dieng et al. 2019, arXiv 1807.04863; Alemi et "
+            "al. 2018, arXiv 1711.00464"
+        ),
+    ),
+    Rule(
         code="G201",
         name="vanishing-gradient",
         severity="error",

@@ -1,4 +1,4 @@
-"""Rules on structure: deep plain stacks and dead branches."""
+"""Rules on structure: deep plain stacks, dead branches and narrow places."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from itertools import groupby
 
 from plusone.judge.findings import finding, span
 from plusone.judge.missing import missing_skips
+from plusone.judge.passages import judge_bypass, judge_passages
 from plusone.judge.peers import out_of_line
 from plusone.judge.thresholds import PLAIN_LAYERS
 from plusone.records import BlockReport, Evidence, Finding, Structure, Value
 
 
 def judge_structure(structure: Structure, evidence: Evidence) -> list[Finding]:
-    """S101, S102, S104 and J401."""
+    """S101, S102, S104, S105 to S107 and J401."""
     blocks, dead = evidence.blocks, set(evidence.dead_blocks)
     found = _deep_stack(structure, blocks)
     found += [_dead(block) for block in blocks if block.name in dead]
@@ -21,7 +22,7 @@ def judge_structure(structure: Structure, evidence: Evidence) -> list[Finding]:
     if not evidence.first_non_finite:
         alive = [b for b in blocks if b.name not in dead]
         found += out_of_line(alive, {f.where for f in missing})
-    return [*found, *missing]
+    return [*found, *missing, *judge_passages(structure, evidence), *judge_bypass(evidence)]
 
 
 def _deep_stack(structure: Structure, blocks: tuple[BlockReport, ...]) -> list[Finding]:

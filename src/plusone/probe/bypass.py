@@ -1,0 +1,177 @@
+"""The bypass share: how much of an autoencoder's output comes around its latent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch.autograd.graph import GradientEdge
+
+from plusone.capture.eager import Recording, record
+from plusone.capture.nested import tensors_in
+from plusone.capture.sandbox import Sandbox
+from plusone.capture.trace import ValueRef
+from plusone.graph.latent import Latent
+from plusone.graph.opkinds import base_name
+from plusone.probe.edges import EdgeFinder
+from plusone.probe.gradient import random_cotangents
+from plusone.probe.moments import as_samples
+from plusone.probe.profile import ratio_of_rms
+from plusone.records import NOT_MEASURED, Value
+from plusone.target.subject import Subject
+
+# Fewer samples give no variance to speak of.
+LEAST_SAMPLES = 4
+
+
+class _Variances:
+    """Reads the variance over the samples of each element of some values, as they are made."""
+
+    def __init__(self, wanted: Sequence[ValueRef], batch: int) -> None:
+        self._wanted, self._batch = frozenset(wanted), batch
+        self.reset()
+
+    def reset(self) -> None:
+        self.found: dict[ValueRef, torch.Tensor] = {}
+
+    def before(
+        self, name: str, values: Sequence[ValueRef], operands: Sequence[torch.Tensor]
+    ) -> None:
+        for value, operand in zip(values, operands, strict=True):
+            if value in self._wanted and value not in self.found:
+                self.found[value] = variance(operand, self._batch)
+
+    def writing(self, tensors: Sequence[torch.Tensor]) -> None:
+        pass
+
+    def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
+        for out, tensor in enumerate(outputs):
+            if (number, out) in self._wanted:
+                self.found[number, out] = variance(tensor, self._batch)
+
+
+def variance(tensor: torch.Tensor, batch: int) -> torch.Tensor:
+    """The variance of each number of a sample over the samples, in double precision."""
+    return as_samples(tensor.detach(), batch).double().var(0)
+
+
+def bypass_share(
+    subject: Subject, latent: Latent, *, batch: int | None, box: Sandbox, seed: int
+) -> Value:
+    """B = U / (U + Z): the share of the output's variance that comes around the latent z.
+
+    U = sum over the values u around of E|d xhat / d u|^2 Var(u), and Z likewise of z, to first
+    order and element by element; the derivative by u holds z. Of z the variance of the mean counts:
+    its noise says nothing of the input, and skips have none. One more forward and backward with a
+    random cotangent g of unit variance, since E (J^T g)_i^2 = |d xhat / d u_i|^2, and a backward
+    through the encoder for what of u's gradient comes over z. The standard error is over samples.
+    0 where nothing goes around; not measured for fewer than `LEAST_SAMPLES` samples, or where
+    autograd does not see one of the values.
+    """
+    if not latent.around:
+        return Value.of(0.0)
+    if batch is None or batch < LEAST_SAMPLES:
+        return NOT_MEASURED
+    observer = _Variances((*latent.signals, *latent.around), batch)
+    box.restore_contents()
+    torch.manual_seed(seed)
+    recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
+    variances = observer.found | _of_inputs(subject, recording, batch)
+    try:
+        found = _share(recording, latent, variances, batch, torch.Generator().manual_seed(seed))
+    except RuntimeError:  # a custom function that allows but one backward
+        found = NOT_MEASURED
+    box.restore_contents()
+    box.restore_random_state()
+    return found
+
+
+def _of_inputs(subject: Subject, recording: Recording, batch: int) -> dict[ValueRef, torch.Tensor]:
+    given = tensors_in((subject.args, subject.kwargs))
+    pairs = zip(recording.trace.inputs, given, strict=False)
+    return {(n, 0): variance(t, batch) for n, t in pairs if t.is_floating_point()}
+
+
+def _share(
+    recording: Recording,
+    latent: Latent,
+    variances: dict[ValueRef, torch.Tensor],
+    batch: int,
+    generator: torch.Generator,
+) -> Value:
+    pairs = zip(recording.trace.outputs, recording.outputs, strict=True)
+    root = next((t for value, t in pairs if value == latent.output), None)
+    if root is None or not root.requires_grad:
+        return NOT_MEASURED
+    finder = EdgeFinder(recording, [root])
+    inner = [finder.edge(value) for value in latent.values]
+    z = [edge for edge in inner if edge is not None]
+    entries = [
+        _entry(finder, value, join) for value, join in zip(latent.around, latent.joins, strict=True)
+    ]
+    u = [entry for entry in entries if entry is not None]
+    known = [variances.get(value) for value in (*latent.signals, *latent.around)]
+    is_seen = all(v is not None and bool(torch.isfinite(v).all()) for v in known)
+    if not is_seen or len(z) < len(inner) or len(u) < len(entries):
+        return NOT_MEASURED
+    cotangents = random_cotangents([root], generator)
+    gradients = torch.autograd.grad(
+        [root], [*z, *(e.edge for e in u)], cotangents, retain_graph=True, allow_unused=True
+    )
+    at_z, at_u = gradients[: len(z)], gradients[len(z) :]
+    if any(g is None for g in gradients):
+        return NOT_MEASURED
+    through = torch.autograd.grad(z, [e.edge for e in u], at_z, allow_unused=True)
+    direct = [e.of(a if b is None else a - b) for e, a, b in zip(u, at_u, through, strict=True)]
+    around = _weighted(direct, latent.around, variances, batch)
+    inside = _weighted(at_z, latent.signals, variances, batch)
+    ratio = ratio_of_rms(around, around + inside)
+    share = float(ratio) ** 2
+    error = None if ratio.stderr is None else 2 * float(ratio) * ratio.stderr
+    return Value.of(share, stderr=error)
+
+
+class _Entry(NamedTuple):
+    """Where the gradient of a value around is read: there, or at a part of the join it enters."""
+
+    edge: GradientEdge
+    axis: int = -1
+    start: int = 0
+    size: int = 0
+
+    def of(self, gradient: torch.Tensor) -> torch.Tensor:
+        if self.axis < 0:
+            return gradient
+        return gradient.narrow(self.axis, self.start, self.size)
+
+
+def _entry(finder: EdgeFinder, value: ValueRef, join: ValueRef) -> _Entry | None:
+    """None where autograd sees neither the value (written in place through a view) nor its part."""
+    edge = finder.edge(value)
+    if edge is not None:
+        return _Entry(edge)
+    edge, op = finder.edge(join), finder.trace.ops[join[0]]
+    if edge is None or value not in op.parents:
+        return None
+    shapes = [finder.trace.ops[p].shapes[max(out, 0)] for p, out in op.parents]
+    at = op.parents.index(value)
+    if base_name(op.name) == "cat" and op.axis >= 0:
+        sizes = [shape[op.axis] for shape in shapes]
+        return _Entry(edge, op.axis, sum(sizes[:at]), sizes[at])
+    is_plain = base_name(op.name) == "add" and not op.factors and shapes[at] == op.shapes[0]
+    return _Entry(edge) if is_plain else None
+
+
+def _weighted(
+    gradients: Sequence[torch.Tensor],
+    values: Sequence[ValueRef],
+    variances: dict[ValueRef, torch.Tensor],
+    batch: int,
+) -> torch.Tensor:
+    """The sum of g_i^2 Var_i for each sample."""
+    terms = [
+        as_samples(g, batch).double().square() @ variances[value].to(g.device)
+        for g, value in zip(gradients, values, strict=True)
+    ]
+    return torch.stack(terms).sum(0)

@@ -1,0 +1,180 @@
+"""The bypass share against dense Jacobians, and which latents are found."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import plusone
+from plusone.records import Bypass
+
+SIZE, CODE, SAMPLES = 24, 3, 64
+
+
+class Vae(nn.Module):
+    """A VAE whose decoder also reads `skipped` of the encoder's features."""
+
+    def __init__(self, skipped: int = 0, *, is_random: bool = True) -> None:
+        super().__init__()
+        self.skipped, self.is_random = skipped, is_random
+        self.encoder = nn.Linear(SIZE, 16)
+        self.mean, self.log_variance = nn.Linear(16, CODE), nn.Linear(16, CODE)
+        self.decoder = nn.Linear(CODE + skipped, 16)
+        self.out = nn.Linear(16, SIZE)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.tanh(self.encoder(x))
+        z: Tensor = self.mean(h)
+        if self.is_random:
+            z = z + torch.exp(0.5 * self.log_variance(h)) * torch.randn_like(z)
+        return z, h
+
+    def decode(self, z: Tensor, h: Tensor) -> Tensor:
+        read = torch.cat((z, h[:, : self.skipped]), 1) if self.skipped else z
+        out: Tensor = self.out(torch.tanh(self.decoder(read)))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(*self.encode(x))
+
+
+def batch() -> Tensor:
+    return torch.randn(SAMPLES, SIZE, generator=torch.Generator().manual_seed(1)).double()
+
+
+def bypass(net: nn.Module, x: Tensor, targets: Tensor | None = None, **options: object) -> object:
+    loss = F.mse_loss if targets is not None else None
+    report = plusone.scan(net.to(x.dtype), x, targets=targets, loss_fn=loss, quick=True, **options)
+    return report.data.end_to_end.bypass
+
+
+def dense_share(net: Vae, x: Tensor) -> float:
+    """B by the Jacobian of the decoder at each sample."""
+    torch.manual_seed(0)
+    z, h = (t.detach() for t in net.encode(x))
+    mean = net.mean(h).detach()
+    u = h[:, : net.skipped]
+
+    def output(z: Tensor, u: Tensor) -> Tensor:
+        out: Tensor = net.out(torch.tanh(net.decoder(torch.cat((z, u)))))
+        return out
+
+    by_z, by_u = torch.vmap(torch.func.jacrev(output, (0, 1)))(z, u)
+    inside = float((by_z.detach().square().sum(1) * mean.var(0)).sum())
+    around = float((by_u.detach().square().sum(1) * u.var(0)).sum())
+    return around / (around + inside)
+
+
+@pytest.mark.parametrize("skipped", [1, 4, 16])
+def test_the_share_is_that_of_the_dense_jacobians(skipped: int) -> None:
+    net, x = Vae(skipped).double(), batch()
+    found = [bypass(net, x, seed=seed) for seed in range(4)]
+    assert all(isinstance(b, Bypass) for b in found)
+    mean = sum(float(b.share) for b in found) / len(found)  # type: ignore[attr-defined]
+    assert mean == pytest.approx(dense_share(net, x), abs=0.04)
+
+
+def test_without_a_skip_nothing_goes_around() -> None:
+    found = bypass(Vae(), batch())
+    assert isinstance(found, Bypass)
+    assert (float(found.share), found.enters, found.around) == (0.0, "", 0)
+    assert (found.latent, found.size) == ("model.add", CODE)
+
+
+def test_the_values_around_are_named_with_their_numbers() -> None:
+    found = bypass(Vae(4), batch())
+    assert isinstance(found, Bypass)
+    assert (found.enters, found.around) == ("model.cat", 4)
+
+
+def test_without_noise_the_narrowest_layer_is_the_latent_if_the_targets_are_the_input() -> None:
+    net, x = Vae(4, is_random=False), batch()
+    assert bypass(net, x) is None
+    assert bypass(net, x, targets=x.sign()) is None
+    found = bypass(net, x, targets=x)
+    assert isinstance(found, Bypass)
+    assert (found.latent, found.around) == ("mean", 4)
+
+
+class Gated(nn.Module):
+    """An autoencoder with a squeeze that is narrower than its code, and no skip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.code, self.last = nn.Linear(SIZE, 16), nn.Linear(16, 4), nn.Linear(4, SIZE)
+        self.squeeze = nn.Sequential(nn.Linear(16, 2), nn.ReLU(), nn.Linear(2, 1), nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.relu(self.first(x))
+        out: Tensor = self.last(self.code(h * self.squeeze(h)))
+        return out
+
+
+def test_a_gate_is_no_latent() -> None:
+    x = batch()
+    found = bypass(Gated(), x, targets=x)
+    assert isinstance(found, Bypass)
+    assert found.latent == "code"
+    assert float(found.share) == 0.0
+
+
+def test_a_skip_from_the_latent_itself_goes_around_nothing() -> None:
+    class Deep(Vae):
+        def decode(self, z: Tensor, h: Tensor) -> Tensor:
+            out: Tensor = self.out(torch.cat((torch.tanh(self.decoder(z))[:, :13], z), 1))
+            return out
+
+    found = bypass(Deep(), batch())
+    assert isinstance(found, Bypass)
+    assert float(found.share) == 0.0
+
+
+def test_two_samples_give_no_variance() -> None:
+    report = plusone.scan(Vae(4).double(), batch()[:2], quick=True)
+    found = report.data.end_to_end.bypass
+    assert found is not None
+    assert not found.share.is_measured
+    (gap,) = [gap for gap in report.not_measured if "S107" in gap.what]
+    assert "four samples" in gap.why
+
+
+def test_noise_at_a_router_is_no_latent() -> None:
+    class Mixture(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score, self.size = nn.Linear(SIZE, 4), nn.Linear(SIZE, 4)
+            self.experts = nn.Linear(SIZE, 4 * SIZE)
+
+        def forward(self, x: Tensor) -> Tensor:
+            noise = torch.randn(len(x), 4, dtype=x.dtype)
+            weights = torch.softmax(self.score(x) + F.softplus(self.size(x)) * noise, 1)
+            return (weights[:, :, None] * self.experts(x).view(-1, 4, SIZE)).sum(1)
+
+    assert bypass(Mixture(), batch()) is None
+
+
+def test_the_model_is_left_as_found() -> None:
+    net, x = nn.Sequential(nn.BatchNorm1d(SIZE), Vae(4)).double(), batch()
+    before, state = copy.deepcopy(net.state_dict()), torch.get_rng_state()
+    bypass(net, x)
+    assert all(
+        torch.equal(a, b) for a, b in zip(before.values(), net.state_dict().values(), strict=True)
+    )
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_a_wide_skip_around_a_latent_is_found() -> None:
+    net = Vae(16).double()
+    with torch.no_grad():
+        net.decoder.weight[:, :CODE] *= 0.3
+    report = plusone.scan(net, batch(), quick=True, select=("S107",))
+    (finding,) = report.findings
+    assert (finding.code, finding.where) == ("S107", "model.cat")
+    assert "model.cat reads 16 numbers a sample that do not pass the 3 at model.add" in (
+        finding.reason
+    )
