@@ -39,7 +39,7 @@ from plusone.landscape import (
 from plusone.nn.models import MLP, ResNet
 
 WIDTHS, WIDTH = (8, 8, 16), 32
-NUM_SAMPLES, NUM_SLICES = 256, 3
+NUM_SAMPLES, NUM_SLICES = 128, 3
 NETS = ("plain", "residual")
 
 
@@ -53,9 +53,9 @@ def plan(is_full: bool) -> Plan:
                 "net": net,
                 "kind": "convolutions" if is_full else "fully connected",
                 "num_blocks": count,
-                "steps": 600 if is_full else 200,
-                "slice": 41 if is_full else 21,
-                "plane": 31 if is_full else 11,
+                "steps": 300 if is_full else 200,
+                "slice": 21,
+                "plane": 21 if is_full else 11,
             },
         )
         for depth, count in blocks.items()
