@@ -39,7 +39,7 @@ def conclude(runs: Runs) -> Conclusion:
         f"the final head's loss (plain {falls['plain'].mean():.0%}). A linear probe gains "
         f"{rise['residual'].mean():.3f} from stem to end, in the plain net "
         f"{rise['plain'].mean():.3f}. Trained one after another, blocks take the training loss "
-        f"from {losses[0]:.3f} to {losses[-1]:.4f}, and the test accuracy to "
+        f"from {losses[0]:.2g} to {losses[-1]:.1g}, and the test accuracy to "
         f"{stepwise.mean():.3f} ({first:.3f} behind the first block already), against "
         f"{accuracy['residual'].mean():.3f} when trained at once; boosted trees of that size have "
         f"{accuracy['trees'].mean():.3f}."
