@@ -211,9 +211,13 @@ class Bypass:
 
     `latent` is the place of the latent, `enters` that of the first operation that reads a value
     around it ("": none does, and the share is 0), `size` and `around` their numbers a sample.
+    `share` is that of the output's variance that comes around at these parameters; `width` is how
+    many numbers can, those of the smallest vertex cut without the latent over the latent's (a lower
+    bound from 4 on).
     """
 
     share: Value = NOT_MEASURED
+    width: Value = NOT_MEASURED
     latent: str
     enters: str = ""
     size: int = 0

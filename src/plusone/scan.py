@@ -26,7 +26,7 @@ from plusone.probe.measure import profile_evidence
 from plusone.probe.passes import Passes, Progress, collector_paused, plain_seconds, run_passes
 from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
-from plusone.records import Bypass, Cost, NotMeasured, Provenance, ReportData, ScanConfig
+from plusone.records import Bypass, Cost, NotMeasured, Provenance, ReportData, ScanConfig, Value
 from plusone.report.report import Report
 from plusone.target.frozen import frozen_note
 from plusone.target.members import tensors_of
@@ -152,6 +152,7 @@ def _with_bypass(subject: Subject, config: ScanConfig, box: Sandbox, passes: Pas
             share = bypass_share(subject, latent, batch=latent.rows, box=box, seed=config.seed)
             bypass = Bypass(
                 share=share,
+                width=Value.of(latent.width),
                 latent=latent.name,
                 enters=latent.enters,
                 size=latent.size,

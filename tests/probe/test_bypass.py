@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import plusone
-from plusone.records import Bypass
+from plusone.records import Bypass, Finding
 
 SIZE, CODE, SAMPLES = 24, 3, 64
 
@@ -168,13 +168,26 @@ def test_the_model_is_left_as_found() -> None:
     assert all(p.grad is None for p in net.parameters())
 
 
-def test_a_wide_skip_around_a_latent_is_found() -> None:
-    net = Vae(16).double()
+def finding_of(net: nn.Module) -> list[Finding]:
+    return list(plusone.scan(net.double(), batch(), quick=True, select=("S107",)).findings)
+
+
+def test_a_way_around_as_wide_as_the_latent_is_found_however_small_it_begins() -> None:
+    net = Vae(4)
     with torch.no_grad():
-        net.decoder.weight[:, :CODE] *= 0.3
-    report = plusone.scan(net, batch(), quick=True, select=("S107",))
-    (finding,) = report.findings
+        net.decoder.weight[:, CODE:] *= 0.001
+    (finding,) = finding_of(net)
     assert (finding.code, finding.where) == ("S107", "model.cat")
-    assert "model.cat reads 16 numbers a sample that do not pass the 3 at model.add" in (
+    assert (float(finding.value), float(finding.threshold)) == (pytest.approx(4 / 3), 1.0)
+    assert "model.cat reads 4 numbers a sample that do not pass the 3 of the latent" in (
         finding.reason
     )
+
+
+def test_a_narrow_way_around_is_found_where_it_brings_nearly_all() -> None:
+    net = Vae(2)
+    assert finding_of(net) == []
+    with torch.no_grad():
+        net.decoder.weight[:, :CODE] *= 0.1
+    (finding,) = finding_of(net)
+    assert float(finding.value) > float(finding.threshold) == 0.9

@@ -11,9 +11,12 @@ from plusone.graph.arms import plain_arms, without_noise
 from plusone.graph.dag import Dag, activation_graph
 from plusone.graph.naming import Sites
 from plusone.graph.opkinds import ADD, NOISE, SOFTMAX, TRANSPARENT, base_name
+from plusone.graph.vertex_cut import smallest_cut
 
 # A latent holds at most this share of the input's numbers.
 _LARGEST = 0.5
+# From this many times the latent's numbers on, the width of what goes around is a lower bound.
+_WIDE = 4.0
 # What makes weights or a choice of a noisy score, as a router of experts does.
 _CHOOSING = SOFTMAX | frozenset(["topk", "sort", "argmax", "max"])
 
@@ -26,7 +29,8 @@ class Latent:
     what the first operation makes that reads each value around. `output` is the reconstruction;
     `name` and `enters` are the places of the latent and of the first operation that reads a value
     around it ("" where none does). `rows` is the number of samples, or of the nodes of a graph:
-    what the leading dimensions agree in. The sizes are in numbers a sample.
+    what the leading dimensions agree in. The sizes are in numbers a sample; `width` are the
+    numbers of the smallest vertex cut without the latent over those of the latent.
     """
 
     values: tuple[ValueRef, ...]
@@ -39,6 +43,7 @@ class Latent:
     enters: str
     size: int
     size_around: int
+    width: float
 
 
 def may_have_latent(trace: Trace, targets_are_inputs: bool) -> bool:
@@ -79,7 +84,7 @@ def latent_of(trace: Trace, *, targets_are_inputs: bool) -> Latent | None:
         if v in free and v not in behind
     ]
     sites = Sites(dag, trace.calls)
-    batch = trace.batch or 1
+    batch, size = trace.batch or 1, sum(math.prod(dag.shape[v]) for v in latent)
     around: dict[ValueRef, ValueRef] = {}
     for w, v, out in entering:
         around.setdefault(_value(dag, v, out), dag.value[w])
@@ -93,9 +98,21 @@ def latent_of(trace: Trace, *, targets_are_inputs: bool) -> Latent | None:
         rows=trace.batch or _rows(dag, (sink, *latent, *(v for _, v, _ in entering))),
         name=sites.name(min(latent)),
         enters=sites.name(entering[0][0]) if entering else "",
-        size=sum(math.prod(dag.shape[v]) for v in latent) // batch,
+        size=size // batch,
         size_around=sum(math.prod(dag.shape_of(v, out)) for v, out in read) // batch,
+        width=_numbers_around(dag, source, sink, cut, size) / size,
     )
+
+
+def _numbers_around(dag: Dag, source: int, sink: int, cut: frozenset[int], size: int) -> float:
+    """The numbers of the smallest vertex cut from source to sink once `cut` is closed; 0 without
+    a path, and a lower bound from `_WIDE` times `size` on."""
+    parents = [
+        [] if v in cut else [p for p in row if p not in cut] for v, row in enumerate(dag.parents)
+    ]
+    numbers = [float(math.prod(shape)) for shape in dag.shape]
+    found = smallest_cut(parents, numbers, source, sink, limit=_WIDE * size)
+    return 0.0 if found is None else min(found.capacity, _WIDE * size)
 
 
 def _rows(dag: Dag, nodes: Iterable[int]) -> int | None:

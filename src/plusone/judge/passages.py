@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plusone.judge.findings import finding
-from plusone.judge.thresholds import BYPASS, CAPACITY, DETAIL
+from plusone.judge.thresholds import BYPASS, BYPASS_WIDTH, CAPACITY, DETAIL
 from plusone.records import Evidence, Finding, NotMeasured, Passage, Structure
 
 
@@ -31,16 +31,23 @@ def judge_passages(structure: Structure, evidence: Evidence) -> list[Finding]:
 
 
 def judge_bypass(evidence: Evidence) -> list[Finding]:
-    """S107 where nearly all of an autoencoder's output comes around its latent."""
+    """S107 where nearly all of an autoencoder's output comes around its latent, or all can."""
     bypass = evidence.end_to_end.bypass
-    if bypass is None or not float(bypass.share) > BYPASS:
+    if bypass is None:
+        return []
+    is_large, is_wide = float(bypass.share) > BYPASS, float(bypass.width) >= BYPASS_WIDTH
+    if not is_large and not is_wide:
         return []
     reason = (
-        f"{float(bypass.share):.1%} of what the output varies by comes around the latent: "
         f"{bypass.enters} reads {bypass.around:,} numbers a sample that do not pass the "
-        f"{bypass.size:,} at {bypass.latent}"
+        f"{bypass.size:,} of the latent at {bypass.latent}"
     )
-    return [finding("S107", bypass.enters, bypass.share, BYPASS, reason)]
+    if bypass.share.is_finite:
+        reason += f"; {float(bypass.share):.1%} of what the output varies by comes around"
+    if is_large:
+        return [finding("S107", bypass.enters, bypass.share, BYPASS, reason)]
+    reason += ", and training can make it all: the way around is as wide as the latent"
+    return [finding("S107", bypass.enters, bypass.width, BYPASS_WIDTH, reason)]
 
 
 def unjudged(structure: Structure, evidence: Evidence) -> tuple[NotMeasured, ...]:

@@ -141,7 +141,7 @@ _TABLE = (
         code="S107",
         name="bypassed-latent",
         severity="warning",
-        summary="Nearly all of an autoencoder's output comes around its latent.",
+        summary="All that an autoencoder gives back can come around its latent.",
         why=(
             "A skip from the encoder to the decoder brings the input along more cheaply than the "
             "latent does, so the loss falls and the latent holds nothing: the posterior of a VAE "
@@ -152,11 +152,12 @@ _TABLE = (
             "samples in training; let it start at the latent, where it loses nothing."
         ),
         limits=(
-            "Asks at initialisation, to first order, and needs 4 samples. A latent is a sum with "
-            "noise that holds at most half of the input's numbers; without noise, the narrowest "
-            "layer, and only where the targets are the input: with other targets such skips make "
-            "a U-Net. A decoder that reads the tokens it has written is not looked at. Free bits "
-            "raise the KL and not the use of the latent."
+            "Speaks where the way around is as wide as the latent, or narrower and yet brings nine "
+            "tenths of what the output varies by (at these parameters, to first order, of four "
+            "samples or more). A latent is a sum with noise that holds at most half of the input's "
+            "numbers; without noise, the narrowest layer, and only where the targets are the "
+            "input, since with other targets such skips make a U-Net. A decoder that reads the tokens "
+            "it has written is not looked at. Free bits raise the KL and not the use of the latent."
         ),
         reference=(
             "Bowman et al. 2016, arXiv 1511.06349; Dieng et al. 2019, arXiv 1807.04863; Alemi et "

@@ -1,0 +1,251 @@
+"""How often the structural diagnostics S105 to S107 find their fault, and accuse healthy models.
+
+    python benchmarks/diagnostics.py [--only S105] [--markdown docs/diagnostics.md]
+    python benchmarks/diagnostics.py --bypass
+
+The cases are those of tests/diagnostics; scans are quick ones, one thread. `--bypass` trains small
+VAEs with skips of several widths: the experiment beside the threshold of S107.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT / "tests")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import plusone  # noqa: E402
+from diagnostics import bottleneck_cases, bypass_cases, detail_cases, held_out_cases  # noqa: E402
+from diagnostics.case import Case, judged  # noqa: E402
+from plusone.judge.rules import RULES  # noqa: E402
+from plusone.report.report import Report  # noqa: E402
+
+import support.torchvision_cpu  # noqa: E402, F401
+
+CODES = ("S105", "S106", "S107")
+TUNED, HELD_OUT = (detail_cases, bottleneck_cases, bypass_cases), (held_out_cases,)
+HEAD = """# Structural diagnostics
+
+Three findings that a scan gives on any model, by the graph of its operations and, for S107, one
+forward and backward more where a latent is there. {date}, torch {torch}, one thread:
+
+```console
+$ python benchmarks/diagnostics.py --markdown docs/diagnostics.md    # {minutes:.0f} minutes
+```
+
+| finding | quantity | fires |
+|---|---|---|
+| [S105](rules/S105.md) lost-detail | the linear resolution of the narrowest tensor on the \
+widest path from a picture to an output of its size, over the output's | below 2^-2.5 = 0.18 |
+| [S106](rules/S106.md) information-bottleneck | the numbers of the smallest vertex cut between an \
+input and an output, over what comes in or is made, whichever is less | below 1/8 |
+| [S107](rules/S107.md) bypassed-latent | the numbers that can come around an autoencoder's \
+latent (the smallest vertex cut without it), over the latent's; or the share of the output, by \
+variance and to first order, that does | from 1 on; above 0.9 |
+
+How each threshold was derived is in `src/plusone/judge/thresholds.py`. A path of detail goes
+through positions: channels count where a pixel shuffle, or tokens put together to pictures, unfolds
+them. A cut may be several tensors; it is found by maximum flow, which ends as soon as half of what
+is needed flows. The cases are in `tests/diagnostics`, each with the loss and targets that its task
+has: where the targets are the input, S105 and S106 are silent, since a narrow code is an
+autoencoder's purpose, and where there are no targets and the output has the input's size, the
+report says that they were not judged. "Emptied" skips are there and carry zeros.
+
+The rules were settled with the *tuned* cases. The *held-out* ones were run for the first time when
+S105 and S106 stood, and S107 looked at the share of the output's variance alone. Then S105 found 2
+of 5 faults, S106 4 of 4 and S107 1 of 3, and none of 28 healthy models was accused. The three
+misses of S105 had as many classes as their pictures have channels and no targets, so that they were
+not judged; they have targets now, and so has LRASPP, which had escaped for the same reason. The two
+of S107 showed that a way around need not be large at initialisation to take over, which training
+confirmed (`--bypass`), and S107 asks for its width too since. So its numbers below are no longer
+those of unseen cases.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case, whether it was accused, and the number that the rule looks at."""
+
+    case: Case
+    is_accused: bool
+    value: float
+    is_held_out: bool
+
+    @property
+    def is_right(self) -> bool:
+        return self.is_accused == self.case.has_fault
+
+
+def main() -> None:
+    """Run what the options say, and print or write the tables."""
+    options = _options()
+    torch.set_num_threads(1)
+    if options.bypass:
+        print("\n".join(_trained_bypasses()))
+        return
+    start = time.perf_counter()
+    rows = []
+    for modules in (TUNED, HELD_OUT):
+        for case in (c for m in modules for c in (*m.faulty(), *m.healthy())):
+            if case.code.startswith(options.only):
+                rows.append(_measured(case, is_held_out=modules is HELD_OUT))
+                print(_line(rows[-1]), flush=True)
+    head = HEAD.format(
+        date=date.today().isoformat(),
+        torch=torch.__version__,
+        minutes=(time.perf_counter() - start) / 60,
+    )
+    print("\n".join(_rates(rows)))
+    if options.markdown:
+        Path(options.markdown).write_text("\n".join([head, *_rates(rows), "", *_tables(rows), ""]))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--markdown", help="write the page to this file")
+    parser.add_argument("--only", default="", help="the diagnostic to measure, such as S105")
+    parser.add_argument("--bypass", action="store_true", help="train VAEs with skips")
+    return parser.parse_args()
+
+
+def _measured(case: Case, *, is_held_out: bool) -> Row:
+    report = judged(case)
+    return Row(
+        case=case,
+        is_accused=bool(report.findings),
+        value=_value(case.code, report),
+        is_held_out=is_held_out,
+    )
+
+
+def _value(code: str, report: Report) -> float:
+    structure, bypass = report.data.structure, report.data.end_to_end.bypass
+    if code == "S107":
+        return float("nan") if bypass is None else float(bypass.width)
+    passage = structure.detail if code == "S105" else structure.capacity
+    return float("nan") if passage is None else float(passage.value)
+
+
+def _line(row: Row) -> str:
+    mark = "" if row.is_right else " WRONG"
+    kind = "fault" if row.case.has_fault else "healthy"
+    return f"{row.case.code} {kind}: {row.case.source}, {row.case.name}: {row.value:.3f}{mark}"
+
+
+def _rates(rows: list[Row]) -> Iterable[str]:
+    yield "| finding | faults found | held out | healthy models accused | held out | wrong |"
+    yield "|---|---|---|---|---|---|"
+    for code in (c for c in CODES if any(row.case.code == c for row in rows)):
+        own = [row for row in rows if row.case.code == code]
+        cells = [
+            _share([r for r in own if r.case.has_fault == fault and r.is_held_out == held])
+            for fault in (True, False)
+            for held in (False, True)
+        ]
+        wrong = "; ".join(
+            f"{r.case.source}, {r.case.name}" + f" ({r.case.miss})" * bool(r.case.miss)
+            for r in own
+            if not r.is_right
+        )
+        yield f"| {code} {RULES[code].name} | {' | '.join(cells)} | {wrong or 'none'} |"
+
+
+def _share(of: list[Row]) -> str:
+    count = sum(row.is_accused for row in of)
+    return f"{count} of {len(of)} ({100 * count / max(len(of), 1):.0f} %)"
+
+
+def _tables(rows: list[Row]) -> Iterable[str]:
+    for code in (c for c in CODES if any(row.case.code == c for row in rows)):
+        yield f"## {code} {RULES[code].name}\n\n| model | of | value | says |\n|---|---|---|---|"
+        for row in rows:
+            if row.case.code == code:
+                said = "found" if row.is_accused else "silent"
+                said += "" if row.is_right else " (wrong)"
+                kind = "fault" if row.case.has_fault else "healthy"
+                kind += ", held out" * row.is_held_out
+                value = "none" if row.value != row.value else f"{row.value:.3g}"
+                yield f"| {row.case.name} ({kind}) | {row.case.source} | {value} | {said} |"
+        yield ""
+
+
+class Vae(nn.Module):
+    """A VAE of ten units on 64 pixels whose decoder also reads `skipped` of 128 features.
+
+    They are multiplied by a learnable number that begins at `factor`.
+    """
+
+    def __init__(self, skipped: int, factor: float) -> None:
+        super().__init__()
+        self.skipped, self.factor = skipped, nn.Parameter(torch.tensor(factor))
+        self.first, self.second = nn.Linear(64, 128), nn.Linear(128, 128)
+        self.latent = nn.Linear(128, 20)
+        self.decoder, self.out = nn.Linear(10 + skipped, 128), nn.Linear(128, 64)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        h = torch.relu(self.first(x))
+        mean, log_variance = self.latent(torch.relu(self.second(h))).chunk(2, 1)
+        return self.factor * h[:, : self.skipped], mean, log_variance
+
+    def decode(self, z: Tensor, u: Tensor) -> Tensor:
+        out: Tensor = self.out(torch.relu(self.decoder(torch.cat((z, u), 1))))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        u, mean, log_variance = self.encode(x)
+        return self.decode(mean + torch.exp(log_variance / 2) * torch.randn_like(mean), u)
+
+
+def _trained_bypasses() -> Iterable[str]:
+    """B at initialisation, and what the latent holds after training, by the width of the skip."""
+    from sklearn.datasets import load_digits
+
+    pixels = torch.tensor(load_digits(return_X_y=True)[0] / 16.0, dtype=torch.float32)
+    yield "| features skipped | factor | B at initialisation | KL, nats | active units of 10 |"
+    yield "|---|---|---|---|---|"
+    settings = [(k, 1.0) for k in (0, 1, 2, 4, 8, 16, 64)] + [(k, 0.01) for k in (8, 16, 64)]
+    for skipped, factor in settings:
+        runs = [_trained((skipped, factor), seed, pixels) for seed in range(3)]
+        cells = [" ".join(f"{run[k]:.3g}" for run in runs) for k in range(3)]
+        yield f"| {skipped} | {factor:g} | {' | '.join(cells)} |"
+
+
+def _trained(setting: tuple[int, float], seed: int, pixels: Tensor) -> tuple[float, float, float]:
+    torch.manual_seed(seed)
+    net = Vae(*setting)
+    report = plusone.scan(net, pixels[:512], quick=True, timed=False)
+    bypass = report.data.end_to_end.bypass
+    assert bypass is not None
+    optimiser = torch.optim.Adam(net.parameters(), 1e-3)
+    for _ in range(3000):
+        x = pixels[torch.randint(len(pixels), (64,))]
+        u, mean, log_variance = net.encode(x)
+        z = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        error = F.binary_cross_entropy_with_logits(net.decode(z, u), x, reduction="sum") / 64
+        optimiser.zero_grad()
+        (error + _divergence(mean, log_variance)).backward()
+        optimiser.step()
+    with torch.no_grad():
+        _, mean, log_variance = net.encode(pixels)
+        active = float((mean.var(0) > 0.01).sum())
+        return float(bypass.share), float(_divergence(mean, log_variance)), active
+
+
+def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
+
+
+if __name__ == "__main__":
+    main()
