@@ -156,8 +156,9 @@ _TABLE = (
             "tenths of what the output varies by (at these parameters, to first order, of four "
             "samples or more). A latent is a sum with noise that holds at most half of the input's "
             "numbers; without noise, the narrowest layer, and only where the targets are the "
-            "input, since with other targets such skips make a U-Net. A decoder that reads the tokens "
-            "it has written is not looked at. Free bits raise the KL and not the use of the latent."
+            "input, since with other targets such skips make a U-Net. A decoder that reads the "
+            "tokens it has written is not looked at. Free bits raise the KL and not "
+            "the use of the latent."
         ),
         reference=(
             "Bowman et al. 2016, arXiv 1511.06349; Dieng et al. 2019, arXiv 1807.04863; Alemi et "
