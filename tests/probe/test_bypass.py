@@ -85,6 +85,16 @@ def test_without_a_skip_nothing_goes_around() -> None:
     assert (found.latent, found.size) == ("model.add", CODE)
 
 
+def test_a_skip_of_no_features_goes_around_nothing() -> None:
+    class Empty(Vae):
+        def decode(self, z: Tensor, h: Tensor) -> Tensor:
+            return super().decode(torch.cat((z, h[:, :0]), 1), h)
+
+    found = bypass(Empty(), batch())
+    assert isinstance(found, Bypass)
+    assert (float(found.share), float(found.width), found.enters) == (0.0, 0.0, "")
+
+
 def test_the_values_around_are_named_with_their_numbers() -> None:
     found = bypass(Vae(4), batch())
     assert isinstance(found, Bypass)

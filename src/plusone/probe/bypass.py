@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -52,8 +53,12 @@ class _Variances:
 
 
 def variance(tensor: torch.Tensor, batch: int) -> torch.Tensor:
-    """The variance of each number of a sample over the samples, in double precision."""
-    return as_samples(tensor.detach(), batch).double().var(0)
+    """The variance of each number of a sample over the samples, in double precision.
+
+    NaN where the leading dimension does not count the samples.
+    """
+    rows = as_samples(tensor.detach(), batch).double()
+    return rows.var(0) if len(rows) == batch else torch.full_like(rows[0], math.nan)
 
 
 def bypass_share(
