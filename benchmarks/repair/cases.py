@@ -22,8 +22,9 @@ from benchmarks.repair import (
     healthy_sequences,
     tasks,
 )
-from plusone.labs.data import shakespeare
 from torch import nn
+
+from plusone.labs.data import shakespeare
 
 Build = Callable[[], nn.Module]
 

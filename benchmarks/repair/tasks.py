@@ -11,10 +11,11 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from plusone.labs import data
-from plusone.labs.data import texts
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from plusone.labs import data
+from plusone.labs.data import texts
 
 CONTEXT = 48
 _STRETCH = 24

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.enumerate_node_paths import least_cut, node_paths, widest
 from plusone.graph.vertex_cut import smallest_cut
 from plusone.graph.widest import narrowest_on_path, widest_paths
+
+from oracle.enumerate_node_paths import least_cut, node_paths, widest
 
 Net = tuple[list[list[int]], list[float]]
 

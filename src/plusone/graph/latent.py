@@ -81,7 +81,7 @@ def latent_of(trace: Trace, *, targets_are_inputs: bool) -> Latent | None:
         (w, v, out)
         for w in sorted(free & behind)
         for v, out in zip(dag.parents[w], dag.outs[w], strict=True)
-        if v in free and v not in behind and math.prod(dag.shape_of(v, out))
+        if v in free and v not in behind and 0 not in dag.shape_of(v, out)
     ]
     sites = Sites(dag, trace.calls)
     batch, size = trace.batch or 1, sum(math.prod(dag.shape[v]) for v in latent)
