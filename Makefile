@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --constraint 
 # One torch thread for each of the two test workers.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: env demo test clean
+.PHONY: env demo test labs clean
 
 env: $(STAMP)
 
@@ -31,7 +31,12 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(THREADS) $(BIN)/pytest -n 2
+	$(THREADS) $(BIN)/pytest -n 2 -m "not lab"
+
+# Whole labs against their claims, in quick mode, and against what is stored: some ten minutes.
+labs: $(STAMP)
+	$(THREADS) $(BIN)/pytest -n 2 -m lab
+	$(THREADS) $(BIN)/plusone lab check
 
 clean:
 	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -380,7 +380,7 @@ def healthy() -> Iterator[Case]:
             "own: recurrent VAE": lambda: Built(
                 model=Sequences(peeks=False), inputs=torch.randn(16, 20, 4)
             ),
-            "monai: AutoEncoder": lambda: giving_back(Linked(linked=False), digits()),
+            "monai: AutoEncoder, edges unused": lambda: giving_back(Linked(linked=False), digits()),
             "monai: VQVAE": _vqvae,
             "diffusers: AutoencoderTiny": _tiny,
             "monai: BasicUNetPlusPlus": pictures["monai: BasicUNetPlusPlus"],

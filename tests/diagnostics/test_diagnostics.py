@@ -7,7 +7,7 @@ import pytest
 from diagnostics import bottleneck_cases, bypass_cases, detail_cases, held_out_cases
 from diagnostics.case import Case, is_accused
 
-pytestmark = pytest.mark.zoo
+pytestmark = [pytest.mark.zoo, pytest.mark.lab]
 
 CASES = [
     case

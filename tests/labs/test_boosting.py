@@ -95,6 +95,7 @@ def test_more_rounds_of_trees_do_better_and_the_seed_fixes_them() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 def test_residual_blocks_follow_the_gradient_and_plain_ones_do_not() -> None:
     options = {"width": 32, "blocks": 6, "steps": 150}
     names = ("residual", "plain", "untrained", "block by block", "trees")

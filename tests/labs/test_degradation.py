@@ -77,6 +77,7 @@ def test_a_deep_plain_net_degrades_where_a_residual_and_a_constructed_one_do_not
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 @pytest.mark.timeout(300)
 def test_the_quick_lab_finds_degradation_without_skips_alone(tmp_path) -> None:
     found = run_lab("degradation", RunConfig(folder=tmp_path))

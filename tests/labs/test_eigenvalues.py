@@ -61,6 +61,7 @@ def test_dead_branches_leave_the_identity_and_its_eigenvalues(
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 def test_the_shift_helps_but_eigenvalues_do_not_foretell_a_residual_net() -> None:
     options = {"width": 24, "blocks": 6, "steps": 80}
     names = ("plain", "residual", "scaled residual")

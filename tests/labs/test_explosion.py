@@ -91,6 +91,7 @@ def test_the_scan_s_beta_is_the_dense_jacobian_s_within_its_tolerance() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 def test_the_bound_holds_and_tells_nothing_of_the_size() -> None:
     options = {"width": 24, "blocks": 6, "steps": 30, "deepest": 32}
     arms = tuple(Arm(name=name, options=options) for name in FORMS)

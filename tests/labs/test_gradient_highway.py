@@ -90,6 +90,7 @@ def test_one_seed_shows_plain_gradients_vanish_and_residual_ones_do_not() -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 @pytest.mark.timeout(300)
 def test_the_quick_lab_finds_that_plain_gradients_vanish(tmp_path) -> None:
     found = run_lab("gradient-highway", RunConfig(folder=tmp_path))

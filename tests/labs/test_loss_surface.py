@@ -57,6 +57,7 @@ def test_a_net_that_starts_below_the_level_is_not_taken_at_its_start() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 def test_at_equal_loss_the_deep_plain_net_is_rougher_than_its_residual_twin() -> None:
     found = {}
     for net in ("plain", "residual"):
@@ -86,6 +87,7 @@ def test_slices_of_a_net_are_its_losses_along_filter_normalised_directions() -> 
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 def test_the_lab_says_that_planes_differ_and_draws_them(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     small = measure.plan(False)
     arms = tuple(

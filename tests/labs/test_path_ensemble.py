@@ -104,6 +104,7 @@ def test_the_gradient_by_path_length_adds_up_and_dead_branches_leave_length_0() 
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 def test_a_residual_net_survives_lesions_that_ruin_its_plain_twin() -> None:
     options = {"blocks": 6, "steps": 150}
     arms = (

@@ -118,6 +118,7 @@ def test_shallow_nets_train_and_a_deep_plain_one_does_not() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.lab
 @pytest.mark.timeout(300)
 def test_the_quick_lab_ranks_what_trains(tmp_path) -> None:
     found = run_lab("skip-density", RunConfig(folder=tmp_path))

@@ -141,6 +141,7 @@ def test_a_process_that_is_stopped_loses_the_running_arm_alone(
     assert len(_ran(tiny)) <= 7, f"{started} had been started"
 
 
+@pytest.mark.lab
 def test_two_processes_give_what_one_gives(tiny: Path, tmp_path: Path) -> None:
     one = run_lab("toy-landscape", RunConfig(folder=tmp_path / "a"))
     two = run_lab("toy-landscape", RunConfig(folder=tmp_path / "b", jobs=2))
