@@ -51,7 +51,7 @@ def test_json_on_stdout_is_all_of_stdout(run: Run) -> None:
     [
         (("run", "x"), "there is no lab 'x'; the labs are degradation, "),
         (("run", "tiny", "--jobs", "0"), "--jobs is 0; it must be 1 or more"),
-        (("run", "tiny", "--jobs", "1", "--html", "/nowhere/x"), "'/nowhere/x' cannot be written"),
+        (("run", "tiny", "--jobs", "1", "--html", "/nowhere/x"), "there is no folder '/nowhere'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(

@@ -11,17 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import plusone
+from faults.case import Built
 from plusone.report.report import Report
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A model with what it is fed, and what it is to give if that is known."""
-
-    model: nn.Module
-    inputs: object
-    targets: object | None = None
-    loss_fn: Callable[..., Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from plusone.cli.output import is_colored, width, write_file
+from plusone.cli.output import check_files, is_colored, width, write_file
 from plusone.cli.progress import shown_progress
 from plusone.errors import InputError, PlusoneError
 
@@ -78,6 +79,8 @@ def run(
             print(result_text(result, width=width(), color=color), end="\n\n", flush=True)
 
     config = _config(full=full, fresh=fresh, jobs=jobs)
+    # Before minutes go by: what cannot be written is said now.
+    check_files({"--html": page, "--json": json, "--markdown": markdown})
     results, errors, is_interrupted = _each(chosen, config, show, quiet=quiet)
     files = _Files(html=page, json=json, svg=svg, markdown=markdown)
     command = " ".join(["plusone lab run", *names, *(["--full"] if full else [])])
@@ -93,18 +96,16 @@ def run(
     return 2 if errors else 0
 
 
-def check(
-    names: Names = ("all",), /, *, fresh: Fresh = True, jobs: Jobs = None, quiet: Quiet = False
-) -> int:
-    """Run labs in quick mode and compare their verdicts with those stored in the package.
+def check(names: Names = ("all",), /, *, jobs: Jobs = None, quiet: Quiet = False) -> int:
+    """Run labs anew in quick mode and compare their verdicts with those stored in the package.
 
     Exit codes: 0 all as stored, 1 a verdict differs, 2 a lab could not run.
     """
     from plusone.labs.base.check import differences, stored
 
-    results, errors, is_interrupted = _each(
-        _chosen(names), _config(full=False, fresh=fresh, jobs=jobs), _nothing, quiet=quiet
-    )
+    chosen = _chosen(names)
+    config = _config(full=False, fresh=True, jobs=jobs)
+    results, errors, is_interrupted = _each(chosen, config, _nothing, quiet=quiet)
     found = differences(results, stored())
     for line in found:
         print(line)
@@ -113,7 +114,7 @@ def check(
     if is_interrupted:
         raise KeyboardInterrupt
     if not found:
-        print(f"{len(results)} of {len(results)} labs as stored")
+        print(f"{len(results)} of {len(chosen)} labs as stored")
     return 2 if errors else int(bool(found))
 
 
@@ -168,13 +169,14 @@ def _each(
     return results, errors, False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Files:
     """Where results are written."""
 
-    def __init__(
-        self, *, html: str | None, json: str | None, svg: str | None, markdown: str | None
-    ) -> None:
-        self.html, self.json, self.svg, self.markdown = html, json, svg, markdown
+    html: str | None
+    json: str | None
+    svg: str | None
+    markdown: str | None
 
 
 def _write(results: Sequence[LabResult], files: _Files, command: str, *, quiet: bool) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
+import plusone.labs
 from plusone.errors import InputError
 from plusone.labs import RunConfig, run_lab
 from plusone.labs.base.run import lab_named
+from plusone.labs.base.store import sources
 
 ALL = ["one 0", "one 1", "two 0", "two 1"]
 
@@ -64,9 +66,17 @@ def test_ctrl_c_loses_the_running_arm_alone(tiny: Path, monkeypatch: pytest.Monk
 
 def test_another_code_of_the_lab_runs_anew(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_lab("tiny")
-    monkeypatch.setattr("plusone.labs.base.run.version_of", lambda file: "another")
+    monkeypatch.setattr("plusone.labs.base.run.version_of", lambda module: "another")
     run_lab("tiny")
     assert _ran(tiny) == sorted(ALL * 2)
+
+
+def test_the_sources_of_a_lab_are_its_own_and_what_it_imports_from_other_labs() -> None:
+    room = Path(plusone.labs.__file__).parent
+    found = {str(f.relative_to(room)) for f in sources("plusone.labs.degradation")}
+    assert {"degradation/__init__.py", "training.py", "gradient_highway/parts.py"} <= found
+    assert {"data/images.py", "data/located.py"} <= found
+    assert not any(name.startswith(("base/", "show/", "boosting")) for name in found)
 
 
 def test_a_damaged_file_is_run_again(tiny: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def run_lab(name: str, config: RunConfig | None = None, *, tell: Tell | None = N
     plan = lab.plan(config.is_full)
     _require(plan.data)
     folder = (config.folder or cache_folder() / "labs") / name
-    store = Store(folder=folder, version=version_of(str(import_module(LABS[name].module).__file__)))
+    store = Store(folder=folder, version=version_of(LABS[name].module))
     wanted = [(arm, seed) for arm in plan.arms for seed in plan.seeds_of(arm)]
     kept = [] if config.is_fresh else [r for r in (store.load(*w) for w in wanted) if r]
     done = {(run.arm.name, run.seed) for run in kept}

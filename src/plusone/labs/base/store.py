@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import plusone
@@ -63,18 +65,54 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(need("pooch").os_cache("plusone"))
 
 
-def version_of(module_file: str) -> str:
-    """What a run depends on: the lab's own source, what labs share, plusone's and torch's version.
+def version_of(module: str) -> str:
+    """What the runs of a lab's module depend on: its sources, plusone's and torch's version.
 
     A change in another room of plusone within one version is not seen: `--fresh` runs anew.
     """
     import torch
 
-    here = Path(__file__).parents[1]
-    lab = Path(module_file)
-    own = lab.parent.rglob("*.py") if lab.name == "__init__.py" else (lab,)
-    shared = (here / "training.py", here / "blockwise.py", *(here / "data").rglob("*.py"))
     digest = hashlib.sha256(f"{plusone.__version__} {torch.__version__}".encode())
-    for file in sorted((*own, *shared)):
+    for file in sources(module):
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def sources(module: str) -> tuple[Path, ...]:
+    """The files of a lab: its module's and those of the labs' room that it imports, in turn.
+
+    The framework (`base`) and what shows results (`show`) are left out.
+    """
+    found: dict[str, Path] = {}
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        if name in found or name.startswith((f"{_ROOM}.base", f"{_ROOM}.show", f"{_ROOM}.index")):
+            continue
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            continue
+        found[name] = Path(spec.origin)
+        pending += _imports(found[name])
+    return tuple(sorted(found.values()))
+
+
+_ROOM = "plusone.labs"
+
+
+def _imports(file: Path) -> list[str]:
+    """The modules of the labs' room, below it, that a file imports; names in them may be none."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+    return [name for name in found if name.startswith(f"{_ROOM}.") and _is_module(name)]
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # a name in a module that is no package
+        return False
