@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import csv
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from unittest import mock
@@ -35,14 +37,7 @@ BATCHES = (64, 32, 16)
 def scanned(arch: Arch, batch: int) -> dict[str, float]:
     """The quantities of the verdict, its probability, and the CPU seconds of the quick scan."""
     net, x = build(arch), images(arch.kind).inputs[:batch]
-    judged: list[Evidence] = []
-
-    def keep(structure: Structure, evidence: Evidence, config: ScanConfig) -> Judgement:
-        judged.append(evidence)
-        return judge(structure, evidence, config)
-
-    # What judge is given knows the trunk, which a report does not keep.
-    with mock.patch.object(import_module("plusone.scan"), "judge", keep):
+    with kept_evidence() as judged:
         start = time.process_time()
         report = plusone.scan(net, x, quick=True)
         seconds = time.process_time() - start
@@ -50,6 +45,19 @@ def scanned(arch: Arch, batch: int) -> dict[str, float]:
     values = dict.fromkeys(NAMES, float("nan")) if found is None else found
     verdict = float("nan") if report.verdict is None else report.verdict.probability
     return {**values, "probability": verdict, "seconds_scan": seconds}
+
+
+@contextmanager
+def kept_evidence() -> Iterator[list[Evidence]]:
+    """The evidence of the scans inside: it knows the trunk, which a report does not keep."""
+    judged: list[Evidence] = []
+
+    def keep(structure: Structure, evidence: Evidence, config: ScanConfig) -> Judgement:
+        judged.append(evidence)
+        return judge(structure, evidence, config)
+
+    with mock.patch.object(import_module("plusone.scan"), "judge", keep):
+        yield judged
 
 
 def load_scanned(batch: int, path: Path = SCANNED) -> Table:

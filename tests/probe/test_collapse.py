@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import plusone
-from plusone.probe.collapse import LEAST_SAMPLES, gradient_collapse
+from plusone.probe.collapse import LEAST_SAMPLES, _u_centred, gradient_collapse
 from plusone.report.report import Report
 from probe.recorded import Function
 
@@ -110,6 +111,38 @@ def test_the_alignment_is_that_of_the_matrices_and_does_not_grow_with_few_sample
         mean = sum(found) / len(found)
         spread = torch.tensor(found).std().item() / math.sqrt(len(found))
         assert abs(mean - exact) < 4 * spread + 0.02, batch
+
+
+def _song(k: Tensor, m: Tensor) -> Tensor:
+    """Song et al. (2012), eq. 5, term by term, of matrices without their diagonals."""
+    n = len(k)
+    k, m = (a - a.diagonal().diag() for a in (k, m))
+    cross = 2.0 / (n - 2) * (k @ m).sum()
+    return ((k @ m).trace() + k.sum() * m.sum() / ((n - 1) * (n - 2)) - cross) / (n * (n - 3))
+
+
+def _kernels(seed: int, size: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(size, 3, dtype=torch.float64, generator=generator)
+    z = torch.tanh(x @ torch.randn(3, 4, dtype=torch.float64, generator=generator))
+    return x @ x.T, z @ z.T
+
+
+@pytest.mark.parametrize("size", [4, 5, 16, 64])
+def test_products_of_centred_matrices_are_the_unbiased_criterion(size: int) -> None:
+    k, m = _kernels(size, size)
+    found = (_u_centred(k) * _u_centred(m)).sum() / (size * (size - 3))
+    torch.testing.assert_close(found, _song(k, m), rtol=1e-11, atol=1e-12)
+    assert not _u_centred(k).sum(0).abs().max() > 1e-10
+
+
+def test_over_all_parts_of_some_samples_the_criterion_has_the_mean_of_the_whole() -> None:
+    k, m = _kernels(0, 8)
+    found = [
+        (_u_centred(k[part][:, part]) * _u_centred(m[part][:, part])).sum() / (5 * 2)
+        for part in map(list, combinations(range(8), 5))
+    ]
+    torch.testing.assert_close(torch.stack(found).mean(), _song(k, m), rtol=1e-11, atol=1e-12)
 
 
 def test_what_all_samples_share_is_no_geometry() -> None:
