@@ -50,4 +50,8 @@ LABS = {
         module="plusone.labs.skip_density",
         summary="Depth and skip density decide whether a net trains.",
     ),
+    "euler": Entry(
+        module="plusone.labs.euler",
+        summary="A residual block is a step of Euler's method, with its order and its limit.",
+    ),
 }

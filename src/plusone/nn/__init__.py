@@ -5,7 +5,9 @@ Each file holds one idea with its paper, equation, start and the property that a
 
 from plusone.nn.init.initialize import initialize_
 from plusone.nn.init.report import InitReport, Touched
+from plusone.nn.integrators import RK4, Euler, Heun, Integrator, refined
 from plusone.nn.join import Join
+from plusone.nn.multigrid import Solution, VCycle
 from plusone.nn.norms import make_norm
 from plusone.nn.residual import Residual
 from plusone.nn.reversible import ReversibleBlock, ReversibleSequential
@@ -60,6 +62,7 @@ from plusone.nn.streams import (
 )
 
 __all__ = [
+    "RK4",
     "AdminScale",
     "AlternatingUpdate",
     "AttentionResiduals",
@@ -74,14 +77,17 @@ __all__ = [
     "DepthAttention",
     "DepthWeightedAverage",
     "DynamicDense",
+    "Euler",
     "FixupScale",
     "FracConnection",
     "FreeMixing",
     "GRUGate",
+    "Heun",
     "HighwayGate",
     "HyperConnection",
     "InitReport",
     "InitialResidual",
+    "Integrator",
     "Join",
     "KroneckerMixing",
     "LAuReL",
@@ -106,10 +112,12 @@ __all__ = [
     "ScalarBias",
     "SinkhornMixing",
     "SkipInit",
+    "Solution",
     "SphericalStep",
     "StochasticDepth",
     "StreamWeights",
     "Touched",
+    "VCycle",
     "ValueResidual",
     "VarianceGate",
     "VariancePreserving",
@@ -121,5 +129,6 @@ __all__ = [
     "linear_schedule",
     "make_norm",
     "reduce_streams",
+    "refined",
     "sinkhorn",
 ]

@@ -81,7 +81,7 @@ class Residual(nn.Module):
         drop = self.drop
         if drop is not None and drop.mode == "subset" and drop.is_active:
             return self._on_a_subset(x, drop, args, kwargs)
-        version = _version_of(x)
+        version = version_of(x)
         branch = self.branch(x if self.pre_norm is None else self.pre_norm(x), *args, **kwargs)
         if version is not None and x._version != version:
             raise InputError(
@@ -141,7 +141,7 @@ class Residual(nn.Module):
         return ", ".join(parts)
 
 
-def _version_of(x: Tensor) -> int | None:
+def version_of(x: Tensor) -> int | None:
     """How often x was written to; None where nobody counts."""
     if torch.compiler.is_compiling() or not isinstance(x, Tensor) or x.is_inference():
         return None

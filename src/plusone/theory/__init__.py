@@ -6,6 +6,7 @@ from plusone.theory.dag import Dag, chain_dag, dag, dag_log_moment, independent_
 from plusone.theory.outlook import Outlook, outlook
 from plusone.theory.prediction import WINDOW, Prediction, predict
 from plusone.theory.setting import Setting
+from plusone.theory.steps import euler_growth, euler_limit
 from plusone.theory.window import (
     PhaseDiagram,
     Stack,
@@ -30,6 +31,8 @@ __all__ = [
     "correlation_profile",
     "dag",
     "dag_log_moment",
+    "euler_growth",
+    "euler_limit",
     "independent_paths_log_moment",
     "largest_density",
     "largest_depth",

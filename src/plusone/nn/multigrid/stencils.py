@@ -1,0 +1,100 @@
+"""Stencils on grids with zero boundaries: what a sweep damps, products, the coarsest solution.
+
+A stencil is [3, 3] for a spacing of 1; values outside the grid are zero.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from plusone.errors import InputError
+
+LARGEST_COARSEST = 31
+"""Points a side up to which the coarsest grid's matrix is inverted whole: 961 rows, 8 MB."""
+
+
+def chebyshev_weights(stencil: Tensor, num_sweeps: int) -> list[float]:
+    """Weights w of sweeps u + (w / diagonal)(f - A u) that damp the upper frequencies most.
+
+    The inverses of the Chebyshev nodes on the range of A's symbol over its diagonal, for
+    frequencies that the next grid does not see (at least pi/2 along an axis). On Poisson's stencil
+    the range is [1/2, 2], and one sweep has the classical 0.8. Trottenberg et al. 2001, sections
+    2.1.3 and 4.1; Adams et al. 2003, 10.1016/S0021-9991(03)00194-3.
+    """
+    angles = np.linspace(-np.pi, np.pi, 65)
+    along = np.exp(1j * np.outer(angles, [-1, 0, 1]))
+    symbol = (along @ stencil.double().numpy() @ along.T).real / float(stencil[1, 1])
+    is_upper = np.maximum(*np.abs(np.meshgrid(angles, angles))) >= np.pi / 2 - 1e-9
+    low, high = float(symbol[is_upper].min()), float(symbol[is_upper].max())
+    middle, half = (high + low) / 2, (high - low) / 2
+    nodes = (math.cos(math.pi * (2 * i + 1) / (2 * num_sweeps)) for i in range(num_sweeps))
+    return [1 / (middle + half * node) for node in nodes]
+
+
+def sizes(rows: int, columns: int, coarsest: int) -> list[tuple[int, int]]:
+    """The grids from the finest to the coarsest, each of (n - 1) / 2 points where its parent has n.
+
+    Raises:
+        InputError: halving ends on a grid that is too large to be solved whole.
+    """
+    found = [(rows, columns)]
+    while max(found[-1]) > coarsest and all(n % 2 and n > 1 for n in found[-1]):
+        found.append((found[-1][0] // 2, found[-1][1] // 2))
+    if max(found[-1]) > LARGEST_COARSEST:
+        near = coarsest + 1
+        while near * 2 <= max(rows, columns) + 1:
+            near *= 2
+        last = "x".join(map(str, found[-1]))
+        raise InputError(
+            f"a grid of {rows} x {columns} interior points cannot be coarsened below {last}: "
+            "halving keeps every second point, which needs odd numbers of them that stay odd; "
+            f"take {near - 1} or {2 * near - 1} a side, or another 2^k m - 1 with a small m"
+        )
+    return found
+
+
+def residual(u: Tensor, g: Tensor, stencil: Tensor) -> Tensor:
+    """g - A u for u and g [..., H, W], in as many passes as the stencil has entries.
+
+    Torch's convolutions in float64 are several times slower than these sums.
+    """
+    r = g.clone()
+    rows, columns = u.shape[-2:]
+    for i, j in stencil.nonzero().tolist():
+        (to_y, from_y), (to_x, from_x) = _shift(i - 1, rows), _shift(j - 1, columns)
+        r[..., to_y, to_x].sub_(u[..., from_y, from_x], alpha=float(stencil[i, j]))
+    return r
+
+
+def _shift(by: int, size: int) -> tuple[slice, slice]:
+    return slice(max(-by, 0), size - max(by, 0)), slice(max(by, 0), size - max(-by, 0))
+
+
+def composed(first: Tensor, then: Tensor) -> Tensor:
+    """The [5, 5] kernel of two correlations with [3, 3] kernels, one after the other."""
+    kernel: Tensor = F.conv2d(first[None, None], then.flip(0, 1)[None, None], padding=2)[0, 0]
+    return kernel
+
+
+def inverse(stencil: Tensor, rows: int, columns: int) -> Tensor:
+    """The inverse [HW, HW] of A on a small grid, float64.
+
+    Raises:
+        InputError: A has none there.
+    """
+    eye = torch.eye(rows * columns, dtype=torch.float64, device=stencil.device)
+    images = eye.reshape(-1, 1, rows, columns)
+    matrix = F.conv2d(images, stencil.double()[None, None], padding=1).flatten(1).T
+    try:
+        found: Tensor = torch.linalg.inv(matrix)
+    except RuntimeError as error:  # torch.linalg.LinAlgError
+        raise InputError(
+            f"the stencil {stencil.tolist()} has no inverse on the coarsest grid, {rows} x "
+            f"{columns}: without boundary values that fix a solution there is none to find"
+        ) from error
+    return found

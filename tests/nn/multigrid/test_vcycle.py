@@ -1,0 +1,209 @@
+"""The V-cycle against sparse matrices, PyAMG, direct solutions and its theory."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pyamg
+import pytest
+import scipy.sparse as sp
+import torch
+from pyamg.relaxation.smoothing import change_smoothers
+from scipy.sparse.linalg import spsolve
+from torch import Tensor
+
+import plusone
+from plusone.errors import InputError
+from plusone.nn import VCycle
+from plusone.nn.multigrid.stencils import chebyshev_weights, residual, sizes
+
+from oracle.numpy_vcycle import interpolation, poisson, vcycle
+
+
+def problem(n: int, columns: int | None = None) -> tuple[Tensor, Tensor]:
+    shape = (n, columns or n)
+    return torch.randn(shape, dtype=torch.float64), torch.randn(shape, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("n", [15, 31, 63])
+@pytest.mark.parametrize(("pre", "post"), [(1, 1), (2, 2), (0, 1), (3, 0)])
+def test_a_cycle_is_that_of_sparse_matrices(n: int, pre: int, post: int) -> None:
+    u, f = problem(n)
+    cycle = VCycle(pre=pre, post=post).double()
+    weights = (4 * cycle.smoothers.detach()).flatten().tolist()
+    expected = vcycle(u.numpy(), f.numpy(), weights=(weights[:pre], weights[pre:]), coarsest=7)
+    found = cycle(u, f).detach().numpy()
+    assert np.abs(found - expected).max() <= 1e-10 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("n", [31, 63])
+def test_a_cycle_is_pyamgs_on_the_same_operators(n: int) -> None:
+    u, f = problem(n)
+    levels, m = [], n
+    while m > 7:
+        level = pyamg.multilevel.MultilevelSolver.Level()
+        level.A, level.P = sp.csr_array(poisson(m)), sp.csr_array(interpolation(m))
+        level.R = sp.csr_array(level.P.T)
+        levels.append(level)
+        m //= 2
+    levels.append(pyamg.multilevel.MultilevelSolver.Level())
+    levels[-1].A = sp.csr_array(poisson(m))
+    solver = pyamg.multilevel.MultilevelSolver(levels, coarse_solver="splu")
+    jacobi = ("jacobi", {"omega": 0.8, "iterations": 2, "withrho": False})
+    change_smoothers(solver, jacobi, jacobi)
+    g = f.numpy().ravel() / (n + 1) ** 2
+    expected = solver.solve(g, x0=u.numpy().ravel(), tol=1e-300, maxiter=1).reshape(n, n)
+    found = VCycle(weights=(0.8,) * 4, dtype=torch.float64)(u, f).detach().numpy()
+    assert np.abs(found - expected).max() <= 1e-10 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("shape", [(31, 31), (31, 63), (95, 47)])
+def test_it_solves_what_a_direct_solver_solves(shape: tuple[int, int]) -> None:
+    _, f = problem(*shape)
+    found = VCycle().solve(f, tolerance=1e-11)
+    assert found.is_converged
+    rows, columns = (sp.diags([-1.0, 2.0, -1.0], [-1, 0, 1], shape=(n, n)) for n in shape)
+    a = sp.kron(rows, sp.identity(shape[1])) + sp.kron(sp.identity(shape[0]), columns)
+    expected = spsolve(sp.csc_matrix(a) * (shape[1] + 1) ** 2, f.numpy().ravel())
+    assert np.abs(found.u.numpy().ravel() - expected).max() <= 1e-9 * np.abs(expected).max()
+
+
+def test_the_residual_of_a_solution_is_the_one_that_it_states() -> None:
+    _, f = problem(63)
+    cycle = VCycle()
+    found = cycle.solve(f)
+    r = f - 64**2 * residual(found.u, torch.zeros_like(f), cycle.stencil).neg()
+    assert float(r.norm() / f.norm()) == pytest.approx(found.residuals[-1], rel=1e-6)
+    assert found.num_cycles == len(found.residuals) - 1 <= 9
+
+
+def test_a_batch_is_solved_like_its_samples() -> None:
+    f = torch.randn(2, 3, 31, 31, dtype=torch.float64)
+    together, alone = VCycle().solve(f, tolerance=1e-10), VCycle().solve(f[1, 2], tolerance=1e-10)
+    assert together.u.shape == f.shape
+    torch.testing.assert_close(together.u[1, 2], alone.u, rtol=0, atol=1e-10)
+
+
+def test_a_good_start_leaves_less_to_do() -> None:
+    _, f = problem(63)
+    cold = VCycle().solve(f)
+    warm = VCycle().solve(f, start=cold.u + 1e-6 * cold.u.roll(1))
+    assert warm.num_cycles < cold.num_cycles
+
+
+def test_what_has_not_converged_says_so() -> None:
+    _, f = problem(63)
+    found = VCycle().solve(f, max_cycles=3)
+    assert not found.is_converged
+    assert found.num_cycles == 3
+    assert found.residuals[-1] > 1e-6
+
+
+def test_without_the_skips_a_cycle_forgets_what_it_was_given() -> None:
+    u, f = problem(63)
+    exact = VCycle().solve(f, tolerance=1e-12).u
+    for skips, low, high in ((True, 0.0, 1e-6), (False, 0.1, np.inf)):
+        cycle, found = VCycle(skips=skips).double(), u
+        with torch.no_grad():
+            for _ in range(10):
+                found = cycle(found, f)
+        assert low <= float((found - exact).norm() / exact.norm()) <= high
+
+
+def test_float32_cycles_take_as_many_as_float64s() -> None:
+    _, f = problem(127)
+    mixed = VCycle().solve(f)
+    u, cycle, norms = torch.zeros_like(f), VCycle().double(), []
+    with torch.no_grad():
+        for _ in range(mixed.num_cycles):
+            u = cycle(u, f)
+            r = residual(u, f / 128**2, cycle.stencil) * 128**2
+            norms.append(float(r.norm() / f.norm()))
+    assert mixed.residuals[-1] == pytest.approx(norms[-1], rel=0.3)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_its_gradients_are_those_of_finite_differences(kernel_size: int) -> None:
+    cycle = VCycle(pre=1, post=1, kernel_size=kernel_size, coarsest=3).double()
+    cycle.restriction.requires_grad_()
+    cycle.prolongation.requires_grad_()
+    u, f = problem(7)
+    parameters = [p for p in cycle.parameters() if p.requires_grad]
+
+    def run(*values: Tensor) -> Tensor:
+        names = [n for n, p in cycle.named_parameters() if p.requires_grad]
+        return torch.func.functional_call(cycle, dict(zip(names, values, strict=True)), (u, f))
+
+    assert torch.autograd.gradcheck(run, tuple(parameters))
+
+
+def test_training_its_smoothers_makes_a_cycle_contract_more() -> None:
+    cycle = VCycle(pre=1, post=1, kernel_size=3).double()
+    error = torch.randn(4, 31, 31, dtype=torch.float64)
+    zero = torch.zeros_like(error)
+    with torch.no_grad():
+        for _ in range(4):
+            error = cycle(error, zero)
+        error /= error.norm()
+    optimizer = torch.optim.Adam(cycle.parameters(), lr=0.01)
+    losses = []
+    for _ in range(25):
+        loss = cycle(cycle(error, zero), zero).norm()
+        losses.append(float(loss.detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_range_of_poissons_upper_frequencies_gives_the_classical_weight() -> None:
+    stencil = VCycle().stencil
+    assert chebyshev_weights(stencil, 1) == pytest.approx([0.8])
+    w = chebyshev_weights(stencil, 2)
+    damping = max(abs((1 - w[0] * x) * (1 - w[1] * x)) for x in np.linspace(0.5, 2, 1001))
+    assert damping == pytest.approx(1 / (2 * (5 / 3) ** 2 - 1), rel=1e-6)
+
+
+def test_grids_halve_until_they_are_small() -> None:
+    assert sizes(63, 31, 7) == [(63, 31), (31, 15), (15, 7), (7, 3)]
+    assert sizes(20, 20, 7) == [(20, 20)]
+
+
+def test_a_copy_and_its_saved_state_compute_the_same() -> None:
+    u, f = problem(31)
+    cycle = VCycle(kernel_size=3).double()
+    with torch.no_grad():
+        cycle.smoothers.add_(0.01)
+    expected = cycle(u, f)
+    assert torch.equal(copy.deepcopy(cycle)(u, f), expected)
+    other = VCycle(kernel_size=3).double()
+    other.load_state_dict(cycle.state_dict())
+    assert torch.equal(other(u, f), expected)
+
+
+def test_scan_finds_the_skips_of_every_level() -> None:
+    report = plusone.scan(
+        VCycle(pre=1, post=1), (torch.zeros(31, 31), torch.randn(31, 31)), quick=True
+    )
+    assert report.skips
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: VCycle().solve(torch.ones(100, 100)), "100 x 100 .* below 100x100: .* 63 or 127"),
+        (lambda: VCycle().solve(torch.ones(89, 89)), "cannot be coarsened below 44x44"),
+        (lambda: VCycle().solve(torch.ones(7)), "f is torch.float32 of shape (7,)"),
+        (lambda: VCycle().solve(torch.ones(7, 7, dtype=torch.int64)), "f is torch.int64"),
+        (lambda: VCycle()(torch.ones(7, 7), torch.ones(3, 3)), "u has the shape"),
+        (lambda: VCycle(pre=0, post=0), "pre=0 and post=0 sweeps"),
+        (lambda: VCycle(kernel_size=2), "kernel_size is 2"),
+        (lambda: VCycle(weights=(0.8,)), "1 weights for 2"),
+        (lambda: VCycle(stencil=((0, 1), (1, 0))), "it must be 3 x 3 finite numbers"),
+        (lambda: VCycle(stencil=((0, 1, 0), (1, 0, 1), (0, 1, 0))), "it must be 3 x 3 finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(make, words: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=words.replace("(", r"\(").replace(")", r"\)")):
+        make()
