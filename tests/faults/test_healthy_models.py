@@ -12,16 +12,18 @@ from faults.hosts import GPT_MLP, MLP, MLP_PRE, RESNET
 from faults.trial import run_control, scan
 from faults.zoo_controls import controls as zoo_controls
 
+from support.modes import modes
+
 TUNED, HELD_OUT, ZOO = healthy.tuned(), held_out.controls(), zoo_controls()
 
 
 def cases(controls: list[Control], why: dict[str, str]) -> list[Any]:
     params = []
-    for control in controls:
-        for mode in ("train", "eval"):
+    for index, control in enumerate(controls):
+        for mode, marks in modes(index):
             title = f"{control.name} ({mode})"
-            is_slow = control.is_slow or "depth=200" in title
-            marks: list[Any] = [pytest.mark.slow] if is_slow else []
+            if control.is_slow or "depth=200" in title:
+                marks.append(pytest.mark.slow)
             if title in why:
                 marks.append(pytest.mark.xfail(reason=why[title]))
             params.append(pytest.param(control, mode, id=title, marks=marks))
@@ -33,6 +35,7 @@ def test_a_healthy_model_is_silent(control: Control, mode: str) -> None:
     assert not run_control(control, mode).reason
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("control", "mode"), cases(HELD_OUT, known.HEALTHY))
 def test_a_held_out_healthy_model_is_silent(control: Control, mode: str) -> None:
     assert not run_control(control, mode).reason

@@ -35,6 +35,7 @@ def test_a_planted_fault_is_found_and_nothing_else(fault: Fault) -> None:
     assert not outcome.wrong
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", cases(HELD_OUT))
 def test_a_held_out_fault_is_found_and_nothing_else(fault: Fault) -> None:
     outcome = run_fault(fault)

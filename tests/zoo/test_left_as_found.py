@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from capture.entries import entry_cases
 from capture.fingerprint import differences, fingerprint
 from capture.interrupt import interrupt, phases
 from plusone.errors import PlusoneError
 from plusone.records import ScanConfig
+from zoo.all_models import ALL_MODELS
 from zoo.entry import Entry
 
 pytestmark = pytest.mark.zoo
@@ -21,6 +21,13 @@ pytestmark = pytest.mark.zoo
 # Spectra take most of the time; they run where the entry is light.
 _FULL = ScanConfig(samples=1, tolerance=0.5)
 _QUICK = ScanConfig(quick=True)
+
+
+def cases() -> list[Any]:
+    return [
+        pytest.param(entry, id=entry.name, marks=[pytest.mark.slow] * entry.is_slow)
+        for entry in ALL_MODELS
+    ]
 
 
 def _in_training(entry: Entry) -> tuple[nn.Module, Any]:
@@ -32,7 +39,7 @@ def _in_training(entry: Entry) -> tuple[nn.Module, Any]:
     return model, inputs
 
 
-@pytest.mark.parametrize("entry", entry_cases(lambda entry: entry.is_slow))
+@pytest.mark.parametrize("entry", cases())
 def test_a_scan_leaves_the_model_as_found_also_when_it_is_interrupted(entry: Entry) -> None:
     model, inputs = _in_training(entry)
     config = _FULL if entry.is_light else _QUICK
