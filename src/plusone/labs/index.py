@@ -50,8 +50,16 @@ LABS = {
         module="plusone.labs.skip_density",
         summary="Depth and skip density decide whether a net trains.",
     ),
+    "oversmoothing": Entry(
+        module="plusone.labs.oversmoothing",
+        summary="Deep graph nets make nodes alike; which skips delay that, and which cure it.",
+    ),
     "euler": Entry(
         module="plusone.labs.euler",
         summary="A residual block is a step of Euler's method, with its order and its limit.",
+    ),
+    "unet": Entry(
+        module="plusone.labs.unet",
+        summary="A decoder loses the edges; the finest long skip brings them back.",
     ),
 }

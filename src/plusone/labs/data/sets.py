@@ -34,6 +34,7 @@ class DataSet:
 PACKAGED = {
     "digits": "sklearn",
     "pictures": "skimage",
+    "vessels": "skimage",
     "karate": "networkx",
 }
 """Sets that packages carry, and the package."""
