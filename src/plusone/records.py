@@ -167,7 +167,10 @@ class BlockReport:
     gradient that arrives there; `gradient_norm` is the gradient's Euclidean norm per sample.
     `residual_ratio` is rms(branch) / rms(skip) at the join, each over the whole batch (several
     branches count as if uncorrelated). `jacobian` is of the whole block
-    (I + F for an identity skip), `branch_jacobian` of F alone. `similarity` is the mean cosine
+    (I + F for an identity skip), `branch_jacobian` of F alone. Of a block with an identity skip,
+    `step_growth` is max |1 + lambda| over the eigenvalues lambda of F's Jacobian, and `step_limit`
+    the largest h with max |1 + h lambda| <= 1: the step of Euler's method that the block is, and
+    how far it could go (`plusone.steps`). `similarity` is the mean cosine
     between the representations of two of the first 32 samples at the block's output,
     `token_similarity` between two of at most 32 tokens (or nodes) of the first sample, `rank` the
     effective rank of the same samples (exponential of the entropy of the normalised eigenvalues of
@@ -187,6 +190,8 @@ class BlockReport:
     residual_ratio: Value = NOT_MEASURED
     jacobian: Spectrum = field(default_factory=Spectrum)
     branch_jacobian: Spectrum = field(default_factory=Spectrum)
+    step_growth: Value = NOT_MEASURED
+    step_limit: Value = NOT_MEASURED
     similarity: Value = NOT_MEASURED
     token_similarity: Value = NOT_MEASURED
     rank: Value = NOT_MEASURED

@@ -21,6 +21,7 @@ from plusone.probe.spectrum import (
     dense_samples,
     summarise,
 )
+from plusone.probe.step_stability import StepStability, by_arnoldi, of_jacobians
 
 _NUM_FALLBACK_PROBES = 2
 _ALWAYS_DENSE = 16  # as many products as the iterations take
@@ -63,10 +64,14 @@ class Unmeasured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSpectra:
-    """The spectrum of F (None where the block has no branch) and that of the whole block."""
+    """The spectrum of F (None where the block has no branch) and that of the whole block.
+
+    `stability` is that of the step x + F(x), None where the skip is not the identity.
+    """
 
     branch: JacobianSpectrum | Unmeasured | None
     block: JacobianSpectrum | Unmeasured
+    stability: StepStability | None = None
 
 
 def block_spectra(
@@ -170,8 +175,8 @@ def _of_whole(
     with places.operator(places.output) as plain:
         whole = _times(plain, places.factor)
         try:
-            block, branch = _with_identity(whole, -1.0, generator, config)
-            return BlockSpectra(branch=branch, block=block)
+            block, branch, step = _with_identity(whole, -1.0, generator, config)
+            return BlockSpectra(branch=branch, block=block, stability=step)
         except NotMeasurable as why:
             known = _left_frobenius(whole, generator, shift=0.0)
             block_part = Unmeasured(reason=str(why), frobenius_rms=known)
@@ -181,27 +186,37 @@ def _of_whole(
 def _identity(
     operator: Operator, generator: torch.Generator, config: SpectrumConfig
 ) -> BlockSpectra:
-    branch, block = _with_identity(operator, 1.0, generator, config)
-    return BlockSpectra(branch=branch, block=block)
+    branch, block, step = _with_identity(operator, 1.0, generator, config)
+    return BlockSpectra(branch=branch, block=block, stability=step)
 
 
 def _with_identity(
     operator: Operator, sign: float, generator: torch.Generator, config: SpectrumConfig
-) -> tuple[JacobianSpectrum, JacobianSpectrum]:
-    """The spectra of J and of I + sign J, from the same start: their first product is one."""
+) -> tuple[JacobianSpectrum, JacobianSpectrum, StepStability]:
+    """The spectra of J and of I + sign J, from the same start: their first product is one.
+
+    The step's stability is that of F = J, or of F = J - I where the sign is negative.
+    """
     assert operator.num_inputs == operator.num_outputs, "I + J needs a square J"
     if _is_small(operator, config):
         J_BMN = dense_jacobian(operator)
         eye = torch.eye(operator.num_inputs, dtype=J_BMN.dtype, device=J_BMN.device)
         own, plus = (dense_samples(J) for J in (J_BMN, eye + sign * J_BMN))
-        return _exact(own, operator, config), _exact(plus, operator, config)
+        step = of_jacobians(J_BMN if sign > 0 else J_BMN - eye)
+        return _exact(own, operator, config), _exact(plus, operator, config), step
     v_BN = random_start(operator, generator=generator)
     Jv_BN = operator.matvec(v_BN)
     alone = Bidiagonalisation(operator, start_BN=v_BN, first_product_BM=Jv_BN)
     alone.num_products += 1
     beside = IdentityPlus(_times(operator, sign))
     both = Bidiagonalisation(beside, start_BN=v_BN, first_product_BM=v_BN + sign * Jv_BN)
-    return golub_kahan_spectrum(alone, config=config), golub_kahan_spectrum(both, config=config)
+    spectra = (
+        golub_kahan_spectrum(alone, config=config),
+        golub_kahan_spectrum(both, config=config),
+    )
+    shift = 0.0 if sign > 0 else -1.0
+    step = by_arnoldi(operator, start_BN=v_BN, product_BN=Jv_BN, shift=shift)
+    return *spectra, step
 
 
 def _concat(operator: Operator, generator: torch.Generator, config: SpectrumConfig) -> BlockSpectra:

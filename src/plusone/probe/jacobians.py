@@ -258,8 +258,16 @@ def _density_method(density: SingularDensity) -> str:
 
 
 def _with_block(report: BlockReport, spectra: BlockSpectra) -> BlockReport:
-    return replace(
+    step = spectra.stability
+    found = replace(
         report, jacobian=_spectrum(spectra.block), branch_jacobian=_spectrum(spectra.branch)
+    )
+    if step is None:
+        return found
+    return replace(
+        found,
+        step_growth=Value.of(step.growth, stderr=step.growth_error),
+        step_limit=Value.of(step.limit, stderr=step.limit_error),
     )
 
 

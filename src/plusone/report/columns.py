@@ -59,6 +59,11 @@ MEASURES = (
         of=lambda block: block.branch_jacobian.frobenius_rms,
     ),
     Measure(
+        heading="growth",
+        meaning="max |1 + eigenvalue of F|: above 1 the block, an Euler step, grows if repeated",
+        of=lambda block: block.step_growth,
+    ),
+    Measure(
         heading="cosine",
         meaning="mean cosine between the representations of two samples",
         of=lambda block: block.similarity,

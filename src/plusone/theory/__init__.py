@@ -1,12 +1,12 @@
 """Closed forms without models: the gradient's moments, bounds, windows and the phase diagram."""
 
+from plusone.steps import euler_growth, euler_limit
 from plusone.theory.bounds import Bounds, bounds, log_eigenvalue_power
 from plusone.theory.correlation import CorrelationProfile, correlation_profile
 from plusone.theory.dag import Dag, chain_dag, dag, dag_log_moment, independent_paths_log_moment
 from plusone.theory.outlook import Outlook, outlook
 from plusone.theory.prediction import WINDOW, Prediction, predict
 from plusone.theory.setting import Setting
-from plusone.theory.steps import euler_growth, euler_limit
 from plusone.theory.window import (
     PhaseDiagram,
     Stack,

@@ -1,0 +1,129 @@
+"""The step of Euler's method that a residual block implies: max |1 + lambda|, and how far h may go.
+
+x + F(x) is one step of size 1 along dx/dt = F(x). A small change goes through it as I + F', so the
+block repeated is stable where |1 + lambda| <= 1 for every eigenvalue lambda of F', and F times h up
+to h* = min -2 Re(lambda) / |lambda|^2 (`plusone.steps`; Haber and Ruthotto 2017, arXiv 1705.03341).
+Eigenvalues are the Jacobian's where it is small, else Ritz values of a short Arnoldi process (Saad
+2011, Numerical methods for large eigenvalue problems, section 6.2), which finds the outer ones
+first and from inside (of a random matrix of radius 1 it makes 1.6 to 1.8 where 2 is right). Their
+residual is the distance to a matrix that has them exactly; of a matrix far from normal the
+eigenvalues themselves may be further off.
+
+Shape suffixes: B samples, N inputs, K steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from plusone.probe.operator_algebra import Operator
+from plusone.steps import euler_growth, euler_limit
+
+NUM_STEPS = 8
+"""Products for each block: half of what its spectra take."""
+_EXHAUSTED = 1e-5  # an invariant space, relative to the largest entry so far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStability:
+    """Means over samples; errors are over samples and by the residuals, None of one exact sample.
+
+    `growth` is max |1 + lambda| and `limit` is h*, of which a mean may be infinite.
+    """
+
+    growth: float
+    growth_error: float | None
+    limit: float
+    limit_error: float | None
+    is_exact: bool
+
+
+def of_jacobians(jacobian_BNN: torch.Tensor) -> StepStability:
+    """From whole Jacobians of the branch; NaN where one is not finite."""
+    found = [_eigenvalues(j.double().cpu().numpy()) for j in jacobian_BNN]
+    return _summary(found, [0.0] * len(found), is_exact=True)
+
+
+def by_arnoldi(
+    operator: Operator, *, start_BN: torch.Tensor, product_BN: torch.Tensor, shift: float = 0.0
+) -> StepStability:
+    """From `NUM_STEPS` products, the first of which is given; `start_BN` are unit vectors.
+
+    `shift` is added to every eigenvalue of the operator.
+
+    Raises:
+        NotMeasurable: the operator cannot be applied.
+    """
+    h_BKK, is_lost = _hessenberg(operator, start_BN, product_BN)
+    values, residuals = [], []
+    for h, lost in zip(h_BKK, is_lost, strict=True):
+        if lost:
+            values.append(np.array([complex(math.nan)]))
+            residuals.append(math.nan)
+            continue
+        size = h.shape[1]
+        for k in range(size):  # an exhausted space is exact, and what follows is nothing
+            if h[k + 1, k] <= _EXHAUSTED * np.abs(h[: k + 2, : k + 1]).max():
+                size = k + 1
+                h = h.copy()
+                h[size, size - 1] = 0.0
+                break
+        ritz, vectors = np.linalg.eig(h[:size, :size])
+        values.append(ritz + shift)
+        widest = int(np.abs(1 + ritz + shift).argmax())
+        residuals.append(float(h[size, size - 1] * abs(vectors[-1, widest])))
+    return _summary(values, residuals, is_exact=False)
+
+
+def _hessenberg(
+    operator: Operator, start_BN: torch.Tensor, product_BN: torch.Tensor
+) -> tuple[np.ndarray, list[bool]]:
+    """V^T A V of the Krylov space, [B, K + 1, K], float64, and which samples are not finite."""
+    steps = min(NUM_STEPS, operator.num_inputs)
+    h_BKK = np.zeros((operator.num_samples, steps + 1, steps))
+    basis = [start_BN]
+    for k in range(steps):
+        image = operator.matvec(basis[-1]) if k else product_BN
+        for _ in range(2):  # once more, for what rounding left
+            for i, vector in enumerate(basis):
+                along = torch.linalg.vecdot(vector, image)
+                h_BKK[:, i, k] += along.double().cpu().numpy()
+                image = image - along[:, None] * vector
+        length = torch.linalg.vector_norm(image, dim=1, keepdim=True)
+        h_BKK[:, k + 1, k] = length[:, 0].double().cpu().numpy()
+        basis.append(torch.where(length > 0, image / length, torch.zeros_like(image)))
+    return h_BKK, [not np.isfinite(h).all() for h in h_BKK]
+
+
+def _eigenvalues(jacobian: np.ndarray) -> np.ndarray:
+    if not np.isfinite(jacobian).all():
+        return np.array([complex(math.nan)])
+    found: np.ndarray = np.linalg.eigvals(jacobian)
+    return found
+
+
+def _summary(
+    eigenvalues: Sequence[np.ndarray], residuals: Sequence[float], *, is_exact: bool
+) -> StepStability:
+    growths = np.array([euler_growth(values) for values in eigenvalues])
+    limits = np.array([euler_limit(values) for values in eigenvalues])
+    residual = float(np.mean(residuals))
+    return StepStability(
+        growth=float(growths.mean()),
+        growth_error=_error(growths, residual),
+        limit=float(limits.mean()),
+        limit_error=_error(limits, 0.0) if is_exact else None,
+        is_exact=is_exact,
+    )
+
+
+def _error(values: np.ndarray, residual: float) -> float | None:
+    spread = 0.0
+    if len(values) > 1 and np.isfinite(values).all():
+        spread = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return math.hypot(spread, residual) or None
