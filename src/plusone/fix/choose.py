@@ -165,7 +165,8 @@ def _missing(request: Request, place: Survey) -> tuple[tuple[Edit, ...], list[st
             "the net goes down to a low resolution and up again without a skip, so that no detail "
             "of the input can reach the output"
         )
-    closed = () if request.preserve else closed_bypasses(request.subject, place)
+    found = request.report.findings
+    closed = () if request.preserve else closed_bypasses(request.subject, place, found)
     if closed:
         edits += closed
         reasons.append(
