@@ -62,4 +62,8 @@ LABS = {
         module="plusone.labs.unet",
         summary="A decoder loses the edges; the finest long skip brings them back.",
     ),
+    "posterior-collapse": Entry(
+        module="plusone.labs.posterior_collapse",
+        summary="A skip around a VAE's latent empties it; what keeps the latent in use.",
+    ),
 }
