@@ -28,6 +28,7 @@ from plusone.fix.edits.edit import Part
 from plusone.fix.pasted import code_of, diff_of
 from plusone.fix.recipe import edits_of, recipe_of
 from plusone.fix.surgery import edited
+from plusone.nn import Residual
 
 HALF = Part(name="SkipInit", args=(0.5,))
 NORM = Part(name="make_norm", args=("layer", 64))
@@ -262,3 +263,29 @@ def test_half_precision_models_get_parts_of_their_type() -> None:
         model = case.model.to(torch.bfloat16)
         made = edited(model, case.edits, seed=0)
         assert {p.dtype for p in made.parameters()} == {torch.bfloat16}
+
+
+class HoldsResidual(nn.Module):
+    """Blocks of plusone.nn that the model has of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(Residual(nn.Sequential(nn.Linear(4, 4))) for _ in range(2)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.blocks(x)
+        return made
+
+
+def test_a_layer_inside_a_residual_block_that_the_model_has_of_its_own_is_edited() -> None:
+    model = HoldsResidual()
+    edits = (
+        ScaleBranch(path="blocks.0.branch.0", start=0.5, learned=False),
+        WrapInSkip(path="blocks.0"),
+    )
+    x = torch.randn(3, 4)
+    first, second = model.blocks
+    inside = x + 0.5 * first.branch(x)
+    torch.testing.assert_close(edited(model, edits, seed=0)(x), second(x + inside))
+    (again,) = (edited(edited(model, edits[:1], seed=0), edits[1:], seed=0),)
+    torch.testing.assert_close(again(x), second(x + inside))

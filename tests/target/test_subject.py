@@ -110,6 +110,16 @@ def test_inputs_that_cannot_fit_are_refused(inputs: object, message: str) -> Non
         subject_of(net(), inputs)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("to", ["to_sparse_coo", "to_sparse_csr"])
+def test_a_sparse_input_is_taken_unless_it_holds_a_nan(to: str) -> None:
+    adjacency = torch.eye(2)
+    assert subject_of(nn.Identity(), getattr(adjacency, to)()).args
+    adjacency[1, 1] = torch.nan
+    with pytest.raises(InputError, match=r"input 0 of shape \(2, 2\) holds 1 NaN"):
+        subject_of(nn.Identity(), getattr(adjacency, to)())
+
+
 def test_a_minus_infinity_in_a_mask_is_no_fault() -> None:
     assert subject_of(net(), torch.full((2, 3), -torch.inf)).args
 

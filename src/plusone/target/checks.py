@@ -56,11 +56,19 @@ def check_tensors(model: nn.Module, call: Call) -> None:
                 f"input {name} is on {tensor.device} but the model is on {devices.pop()}: "
                 "move one to the other"
             )
-        if tensor.is_floating_point() and not tensor.is_meta and bool(tensor.isnan().any()):
+        numbers = _numbers(tensor)
+        if tensor.is_floating_point() and not tensor.is_meta and bool(numbers.isnan().any()):
             raise InputError(
-                f"input {name} of shape {shape} holds {int(tensor.isnan().sum())} NaN: every "
+                f"input {name} of shape {shape} holds {int(numbers.isnan().sum())} NaN: every "
                 "measurement would be NaN too; clean the batch or take another"
             )
+
+
+def _numbers(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor, or the numbers that a sparse one holds: of rows torch asks no `any`."""
+    if tensor.layout is torch.strided:
+        return tensor
+    return tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
 
 
 def named_tensors(call: Call) -> Iterator[tuple[str, torch.Tensor]]:

@@ -107,7 +107,8 @@ def module_at(model: nn.Module, path: str) -> nn.Module:
     """
     at = model
     for name in path.split(".") if path else ():
-        at = inner(at).get_submodule(name)
+        # A model may hold such modules of its own; around those of the plan an edit comes later.
+        at = (at if name in at._modules else inner(at)).get_submodule(name)
     return at
 
 
@@ -122,4 +123,5 @@ def replace_module(model: nn.Module, path: str, module: nn.Module) -> None:
     """Put `module` in the place of the one at `path`."""
     parent, _, name = path.rpartition(".")
     module.train(module_at(model, path).training)
-    setattr(inner(module_at(model, parent)), name, module)
+    holder = module_at(model, parent)
+    setattr(holder if name in holder._modules else inner(holder), name, module)

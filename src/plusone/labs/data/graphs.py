@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from plusone.labs.base.extra import need
+from plusone.labs.data.images import digits
 from plusone.labs.data.located import located
 
 
@@ -60,6 +61,25 @@ def karate() -> Graph:
     joined = (networkx.to_numpy_array(club) > 0).astype(np.float32)
     is_train = np.isin(np.arange(len(classes)), (0, 33))
     return _graph(np.eye(len(classes), dtype=np.float32), joined, classes, is_train, ~is_train)
+
+
+@cache
+def digit_blocks(count: int = 400) -> Graph:
+    """scikit-learn's digits, joined by chance: on average to 6 of the same digit and to 3 others.
+
+    A stochastic block model of networkx. Of each digit 5 are for training; all others for testing.
+    """
+    networkx, split = need("networkx"), digits()
+    order = split.targets[:count].argsort(stable=True)
+    pixels, classes = split.inputs[order].numpy(), split.targets[order].numpy()
+    sizes = np.bincount(classes)
+    chance = np.full((len(sizes), len(sizes)), 3 / (count - count / len(sizes)))
+    np.fill_diagonal(chance, 6 * len(sizes) / count)
+    drawn = networkx.stochastic_block_model(sizes.tolist(), chance.tolist(), seed=0)
+    joined = networkx.to_numpy_array(drawn).astype(np.float32)
+    first = [np.flatnonzero(classes == c)[:5] for c in np.unique(classes)]
+    is_train = np.isin(np.arange(count), np.concatenate(first))
+    return _graph(pixels, joined, classes, is_train, ~is_train)
 
 
 def _graph(
