@@ -66,4 +66,8 @@ LABS = {
         module="plusone.labs.posterior_collapse",
         summary="A skip around a VAE's latent empties it; what keeps the latent in use.",
     ),
+    "multigrid": Entry(
+        module="plusone.labs.multigrid",
+        summary="A V-cycle is a U-Net whose skips keep u and f, and a net that trains.",
+    ),
 }

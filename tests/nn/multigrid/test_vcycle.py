@@ -138,6 +138,37 @@ def test_its_gradients_are_those_of_finite_differences(kernel_size: int) -> None
     assert torch.autograd.gradcheck(run, tuple(parameters))
 
 
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("pre", [0, 2])
+@pytest.mark.parametrize("is_separable", [True, False])
+def test_without_gradients_it_computes_the_same_and_leaves_its_input(
+    kernel_size: int, pre: int, is_separable: bool
+) -> None:
+    cycle = VCycle(pre=pre, kernel_size=kernel_size, dtype=torch.float64)
+    if not is_separable:
+        with torch.no_grad():
+            cycle.restriction += 0.01 * torch.randn(3, 3)
+            cycle.prolongation += 0.01 * torch.randn(3, 3)
+    u, f = problem(31, 63)
+    kept, expected = (u.clone(), f.clone()), cycle(u, f)
+    with torch.no_grad():
+        found = cycle(u, f)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    assert torch.equal(u, kept[0])
+    assert torch.equal(f, kept[1])
+
+
+def test_without_prolongation_a_cycle_is_its_sweeps_alone() -> None:
+    u, f = problem(31)
+    cycle = VCycle(weights=(0.8,) * 4, dtype=torch.float64)
+    with torch.no_grad():
+        cycle.prolongation.zero_()
+        found, expected = cycle(u, f), u
+        for _ in range(4):
+            expected = expected + 0.2 * residual(expected, f / 32**2, cycle.stencil)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)
+
+
 def test_training_its_smoothers_makes_a_cycle_contract_more() -> None:
     cycle = VCycle(pre=1, post=1, kernel_size=3).double()
     error = torch.randn(4, 31, 31, dtype=torch.float64)

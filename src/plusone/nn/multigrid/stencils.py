@@ -61,18 +61,63 @@ def sizes(rows: int, columns: int, coarsest: int) -> list[tuple[int, int]]:
 def residual(u: Tensor, g: Tensor, stencil: Tensor) -> Tensor:
     """g - A u for u and g [..., H, W], in as many passes as the stencil has entries.
 
-    Torch's convolutions in float64 are several times slower than these sums.
+    A sum of shifted grids: on one thread a third of the time of torch's convolution in float32, and
+    far less in float64.
     """
     r = g.clone()
     rows, columns = u.shape[-2:]
-    for i, j in stencil.nonzero().tolist():
-        (to_y, from_y), (to_x, from_x) = _shift(i - 1, rows), _shift(j - 1, columns)
-        r[..., to_y, to_x].sub_(u[..., from_y, from_x], alpha=float(stencil[i, j]))
+    values = stencil.tolist()
+    for i in range(3):
+        for j in range(3):
+            if values[i][j]:
+                (to_y, from_y), (to_x, from_x) = _shift(i - 1, rows), _shift(j - 1, columns)
+                r[..., to_y, to_x].sub_(u[..., from_y, from_x], alpha=values[i][j])
     return r
 
 
 def _shift(by: int, size: int) -> tuple[slice, slice]:
     return slice(max(-by, 0), size - max(by, 0)), slice(max(by, 0), size - max(-by, 0))
+
+
+Factors = tuple[list[float], list[float]]
+
+
+def factors(kernel: Tensor) -> Factors | None:
+    """The column and the row [3] whose outer product a [3, 3] kernel is; None where it is none."""
+    k = kernel.detach().double()
+    if not bool(k.any()):
+        return [0.0] * 3, [0.0] * 3
+    at = int(k.abs().argmax())
+    row, column = k[at // 3], k[:, at % 3] / k.flatten()[at]
+    if bool((torch.outer(column, row) - k).abs().max() > 1e-7 * k.abs().max()):
+        return None
+    return column.tolist(), row.tolist()
+
+
+def restricted(r: Tensor, by: Factors) -> Tensor:
+    """R r for a kernel that is an outer product: every second row first, which is quick."""
+    rows, columns = ((n - 1) // 2 for n in r.shape[-2:])
+    (c0, c1, c2), (r0, r1, r2) = by
+    t = r[..., 0 : 2 * rows : 2, :] * c0
+    t.add_(r[..., 1 : 2 * rows + 1 : 2, :], alpha=c1)
+    t.add_(r[..., 2 : 2 * rows + 2 : 2, :], alpha=c2)
+    coarse = t[..., 0 : 2 * columns : 2] * r0
+    coarse.add_(t[..., 1 : 2 * columns + 1 : 2], alpha=r1)
+    coarse.add_(t[..., 2 : 2 * columns + 2 : 2], alpha=r2)
+    return coarse
+
+
+def prolonged(e: Tensor, by: Factors, onto: Tensor | None) -> Tensor:
+    """P e, or `onto` + P e, which is written over."""
+    rows, columns = e.shape[-2:]
+    column, row = by
+    wide = e.new_zeros(*e.shape[:-1], 2 * columns + 1)
+    for k, weight in enumerate(row):
+        wide[..., k : k + 2 * columns : 2].add_(e, alpha=weight)
+    u = wide.new_zeros(*e.shape[:-2], 2 * rows + 1, 2 * columns + 1) if onto is None else onto
+    for k, weight in enumerate(column):
+        u[..., k : k + 2 * rows : 2, :].add_(wide, alpha=weight)
+    return u
 
 
 def composed(first: Tensor, then: Tensor) -> Tensor:

@@ -24,11 +24,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from plusone.errors import InputError
+from plusone.nn.multigrid.kernels import Kernels
 from plusone.nn.multigrid.solution import Solution
-from plusone.nn.multigrid.stencils import chebyshev_weights, composed, inverse, residual, sizes
+from plusone.nn.multigrid.stencils import chebyshev_weights, inverse, residual, sizes
 
 POISSON = ((0.0, -1.0, 0.0), (-1.0, 4.0, -1.0), (0.0, -1.0, 0.0))
 FULL_WEIGHTING = ((0.0625, 0.125, 0.0625), (0.125, 0.25, 0.125), (0.0625, 0.125, 0.0625))
@@ -100,7 +100,10 @@ class VCycle(nn.Module):
         grids = sizes(rows, columns, self.coarsest)
         flat = (-1, 1, rows, columns)
         g = f.reshape(flat) / (columns + 1) ** 2
-        return self._cycle(u.reshape(flat), g, grids, _Kernels(self, f.dtype)).reshape(f.shape)
+        start = u.reshape(flat)
+        if not self.num_pre and not torch.is_grad_enabled():
+            start = start.clone()  # the decoder's sum may be written over it
+        return self._cycle(start, g, grids, self._kernels(f.dtype)).reshape(f.shape)
 
     @torch.no_grad()
     def solve(
@@ -114,7 +117,7 @@ class VCycle(nn.Module):
         """u with |f - A u| <= tolerance |f|, from `start` (zero without one), without gradients.
 
         Residuals and sums are in f's type. Cycles on a float64 residual run in float32, whose
-        convolutions are several times faster and whose rounding the next residual corrects, until
+        passes take half the time and whose rounding the next residual corrects, until
         one of them stalls (where h^2 comes near float32's rounding); then in float64.
 
         Raises:
@@ -130,7 +133,7 @@ class VCycle(nn.Module):
         r = residual(u, g, stencil)
         found = [_relative(r, size)]
         dtype = torch.float32 if f.dtype == torch.float64 else f.dtype
-        kernels = _Kernels(self, dtype)
+        kernels = self._kernels(dtype)
         while found[-1] > tolerance and len(found) <= max_cycles:
             largest = float(r.abs().amax())
             if largest == 0 or not torch.isfinite(r).all():
@@ -141,13 +144,13 @@ class VCycle(nn.Module):
             found.append(_relative(r, size))
             if dtype != f.dtype and found[-1] > _STALLED * found[-2]:
                 dtype = f.dtype
-                kernels = _Kernels(self, dtype)
+                kernels = self._kernels(dtype)
         return Solution(
             u=u.reshape(f.shape), residuals=tuple(found), is_converged=found[-1] <= tolerance
         )
 
     def _cycle(
-        self, u: Tensor | None, g: Tensor, grids: Sequence[tuple[int, int]], k: _Kernels
+        self, u: Tensor | None, g: Tensor, grids: Sequence[tuple[int, int]], k: Kernels
     ) -> Tensor:
         """One cycle of the stencil's A u = g at spacing 1, from u or from zero (None)."""
         if len(grids) == 1:
@@ -155,11 +158,14 @@ class VCycle(nn.Module):
         for sweep in range(self.num_pre):
             u = k.smoothed(u, g, sweep)
         e = self._cycle(None, k.restricted(u, g), grids[1:], k)
-        up = F.conv_transpose2d(e, k.prolongation, stride=2)
-        u = up if u is None or not self.skips else u + up
+        u = k.prolonged(e, u if self.skips else None)
         for sweep in range(self.num_pre, len(self.smoothers)):
             u = k.smoothed(u, g, sweep)
         return u
+
+    def _kernels(self, dtype: torch.dtype) -> Kernels:
+        tensors = (self.stencil, self.smoothers, self.restriction, self.prolongation)
+        return Kernels(*(tensor.to(dtype) for tensor in tensors))
 
     def _whole(self, g: Tensor, rows: int, columns: int) -> Tensor:
         key = (rows, columns, g.dtype, g.device, *self.stencil.flatten().tolist())
@@ -185,41 +191,6 @@ class VCycle(nn.Module):
         post = len(self.smoothers) - self.num_pre
         side = self.smoothers.shape[-1]
         return f"pre={self.num_pre}, post={post}, kernel_size={side}, skips={self.skips}"
-
-
-class _Kernels:
-    """A cycle's kernels in one type, ready for torch's convolutions."""
-
-    def __init__(self, cycle: VCycle, dtype: torch.dtype) -> None:
-        a = cycle.stencil.to(dtype)
-        smoothers = cycle.smoothers.to(dtype)
-        restriction = cycle.restriction.to(dtype)
-        self.a = a[None, None]
-        self.restriction = restriction[None, None]
-        self.of_residual = composed(a, restriction)[None, None]
-        self.prolongation = cycle.prolongation.to(dtype)[None, None]
-        self.is_pointwise = smoothers.shape[-1] == 1
-        self.smoothers = [kernel[None, None] for kernel in smoothers]
-        if self.is_pointwise:
-            delta = torch.zeros_like(a)
-            delta[1, 1] = 1
-            self.updates = [(delta - kernel * a)[None, None] for kernel in smoothers]
-
-    def smoothed(self, u: Tensor | None, g: Tensor, sweep: int) -> Tensor:
-        """u + K (g - A u)."""
-        kernel = self.smoothers[sweep]
-        if u is None:
-            return g * kernel if self.is_pointwise else F.conv2d(g, kernel, padding=1)
-        if self.is_pointwise:  # (1 - K A) u + K g in one pass less
-            return torch.addcmul(F.conv2d(u, self.updates[sweep], padding=1), g, kernel)
-        return u + F.conv2d(g - F.conv2d(u, self.a, padding=1), kernel, padding=1)
-
-    def restricted(self, u: Tensor | None, g: Tensor) -> Tensor:
-        """4 R (g - A u): what the next grid has on its right, at spacing 1."""
-        coarse = 4 * F.conv2d(g, self.restriction, stride=2)
-        if u is None:
-            return coarse
-        return torch.sub(coarse, F.conv2d(u, self.of_residual, stride=2, padding=1), alpha=4)
 
 
 def _relative(r: Tensor, size: float) -> float:
