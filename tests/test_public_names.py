@@ -44,9 +44,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     [
         "import plusone; f = plusone.scan",
         "from plusone import scan as f",
-        "import plusone.scan; f = plusone.scan",
+        pytest.param("import plusone.scan; f = plusone.scan", marks=pytest.mark.long),
         "from plusone.scan import scan_subject; import plusone; f = plusone.scan",
-        "import plusone; plusone.scan; from plusone.scan import scan_subject; f = plusone.scan",
+        pytest.param(
+            "import plusone; plusone.scan; from plusone.scan import scan_subject; f = plusone.scan",
+            marks=pytest.mark.long,
+        ),
         "import importlib, plusone; importlib.import_module('plusone.scan'); f = plusone.scan",
     ],
 )

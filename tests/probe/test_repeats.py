@@ -42,8 +42,19 @@ def mean_squares(ladder: Ladder, x: Tensor) -> Tensor:
     return torch.linalg.matrix_norm(J) ** 2 / J.shape[2]
 
 
-@pytest.mark.parametrize("name", ["tanh", "highway", "conv", "u-net level"])
-@pytest.mark.parametrize("repeats", [1, 8])
+@pytest.mark.parametrize(
+    ("repeats", "name"),
+    [
+        (1, "tanh"),
+        (1, "u-net level"),
+        (8, "highway"),
+        (8, "conv"),
+        pytest.param(1, "highway", marks=pytest.mark.long),
+        pytest.param(1, "conv", marks=pytest.mark.long),
+        pytest.param(8, "tanh", marks=pytest.mark.long),
+        pytest.param(8, "u-net level", marks=pytest.mark.long),
+    ],
+)
 def test_the_stated_error_of_the_gradient_covers_the_truth(name: str, repeats: int) -> None:
     ladder = NETS[name].build().eval()
     squares = mean_squares(ladder, draws(NETS[name], 200, seed=999))
@@ -72,7 +83,7 @@ def test_many_repeats_leave_the_error_of_the_samples(name: str) -> None:
     assert many.stderr == pytest.approx(expected, rel=0.2)
 
 
-@pytest.mark.parametrize("name", ["tanh", "conv"])
+@pytest.mark.parametrize("name", ["tanh", pytest.param("conv", marks=pytest.mark.long)])
 def test_of_one_sample_the_error_is_that_of_the_cotangents(name: str) -> None:
     ladder, x = NETS[name].build().eval(), NETS[name].input(batch=1)
     wanted: dict[str, Callable[[ReportData], Value]] = {

@@ -111,8 +111,10 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tiny: Path, tmp_path: P
         run_lab("tiny", RunConfig(folder=tmp_path / "taken"))
 
 
+# A shell that starts the tests in the background makes every process below it deaf to Ctrl-C.
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from plusone.cli.main import main
 from plusone.labs.index import LABS, Entry
 LABS["tiny"] = Entry(module="support.tiny_lab", summary="")

@@ -24,6 +24,9 @@ NOMINAL = {
 }
 
 
+LONG = pytest.mark.long
+
+
 def check(misses: Iterable[Miss]) -> None:
     """The shares are the nominal ones, or at most three standard errors below.
 
@@ -51,12 +54,16 @@ def test_the_errors_of_small_densities_hold_as_often_as_they_should(samples: int
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("width", "repeats"), [(200, 12), (500, 5), (1000, 2)])
+@pytest.mark.parametrize(
+    ("width", "repeats"),
+    [(200, 12), pytest.param(500, 5, marks=LONG), pytest.param(1000, 2, marks=LONG)],
+)
 def test_the_errors_of_wide_spectra_hold_as_often_as_they_should(width: int, repeats: int) -> None:
     check(spectrum_misses(width, repeats=repeats))
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_errors_of_very_wide_spectra_hold() -> None:
     names = ("gauss", "mlp", "inverse root", "shifted", "tall")
@@ -65,7 +72,9 @@ def test_the_errors_of_very_wide_spectra_hold() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("width", "samples"), [(200, 1), (200, 4), (700, 2)])
+@pytest.mark.parametrize(
+    ("width", "samples"), [(200, 1), (200, 4), pytest.param(700, 2, marks=LONG)]
+)
 def test_the_errors_of_wide_densities_hold_as_often_as_they_should(
     width: int, samples: int
 ) -> None:
