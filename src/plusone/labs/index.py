@@ -70,4 +70,8 @@ LABS = {
         module="plusone.labs.multigrid",
         summary="A V-cycle is a U-Net whose skips keep u and f, and a net that trains.",
     ),
+    "attention": Entry(
+        module="plusone.labs.attention",
+        summary="One state is too small for a sentence; attention lets each word read the source.",
+    ),
 }

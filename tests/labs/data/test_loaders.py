@@ -22,6 +22,7 @@ from plusone.errors import InputError
 from plusone.labs import data
 from plusone.labs.data import images, located, sets
 from plusone.labs.data.graphs import _unpickled
+from plusone.labs.data.texts import multi30k
 
 FOLDER = Path(os.environ.get("PLUSONE_DATA", Path(__file__).parents[4] / "shared/data"))
 needs_folder = pytest.mark.skipif(not FOLDER.is_dir(), reason="the data folder is not here")
@@ -31,7 +32,7 @@ needs_folder = pytest.mark.skipif(not FOLDER.is_dir(), reason="the data folder i
 def _no_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PLUSONE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("PLUSONE_DATA", raising=False)
-    for loader in (data.mnist, data.cifar10, data.cora, data.nuclei, data.shakespeare):
+    for loader in (data.mnist, data.cifar10, data.cora, data.nuclei, data.shakespeare, multi30k):
         loader.cache_clear()
 
 
@@ -52,6 +53,43 @@ def test_pictures_and_the_karate_club_come_with_packages() -> None:
     dense = torch.zeros(34, 34)
     dense[club.edges[0], club.edges[1]] = club.weights
     assert float(torch.linalg.eigvalsh(dense).max()) == pytest.approx(1, abs=1e-5)
+
+
+def test_vessels_come_in_whole_patches_with_masks_of_dark_ridges() -> None:
+    split = data.vessels()
+    assert split.inputs.shape[1:] == split.test_targets.shape[1:] == (1, 64, 64)
+    assert split.targets.unique().tolist() == [0, 1]
+    dark, light = (split.test_inputs[split.test_targets == c].mean() for c in (1, 0))
+    assert float(light - dark) > 0.2  # deviations of the training part
+
+
+@needs_folder
+def test_sentences_come_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUSONE_DATA", str(FOLDER))
+    german, english = multi30k("test_2016_flickr")
+    assert len(german) == len(english) == 1000
+    assert len(multi30k("train")[1]) == 29_000
+    assert english[0] == [
+        "a",
+        "man",
+        "in",
+        "an",
+        "orange",
+        "hat",
+        "starring",
+        "at",
+        "something",
+        ".",
+    ]
+
+
+def test_sentences_are_downloaded_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, server: tuple[Path, str]
+) -> None:
+    names = [n.removesuffix(".gz") for n in sets.SETS["multi30k"].files]
+    _serve(monkeypatch, server, "multi30k", {n: f"{n[-2:]} .\n".encode() for n in names})
+    multi30k.cache_clear()
+    assert multi30k("val") == ([["de", "."]], [["en", "."]])
 
 
 @needs_folder

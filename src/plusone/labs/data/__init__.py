@@ -9,7 +9,7 @@ from plusone.labs.data.graphs import Graph, cora, digit_blocks, karate
 from plusone.labs.data.images import Split, cifar10, digits, mnist, nuclei, pictures, vessels
 from plusone.labs.data.located import require
 from plusone.labs.data.sets import PACKAGED, SETS
-from plusone.labs.data.texts import shakespeare, surnames
+from plusone.labs.data.texts import multi30k, shakespeare, surnames
 
 __all__ = [
     "PACKAGED",
@@ -22,6 +22,7 @@ __all__ = [
     "digits",
     "karate",
     "mnist",
+    "multi30k",
     "nuclei",
     "pictures",
     "require",

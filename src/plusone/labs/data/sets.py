@@ -80,6 +80,22 @@ _NAMES_FILES = {
     "Spanish.txt": "1bcb462ed3316756a85781d68232bddae04498fdddd5d9219c53fd1fbdeba7a7",
     "Vietnamese.txt": "f3f9e4164ab47601178a6e45b216464a64122f49d05541f24bf18a757253281d",
 }
+_MULTI30K = (
+    "https://raw.githubusercontent.com/multi30k/dataset/"
+    "a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/tok"
+)
+_MULTI30K_FILES = {
+    "train.lc.norm.tok.de": "cb5a23529b65ec2061f1dc446192a9c37382b63cc75f81a0be59d34894b3a505",
+    "train.lc.norm.tok.en": "08925f8e0572bcd5a006702fc5fe20e2d77c6917d4eebd576fc20de6693c2119",
+    "val.lc.norm.tok.de": "97232bd273eceb7207f689527386a97e4be2616b18ada47576bdaf96c8ae1f00",
+    "val.lc.norm.tok.en": "46573ce391ae227f1c72f873392436a20ef18e0a6d518098cfbd70b77c8572ec",
+    "test_2016_flickr.lc.norm.tok.de": (
+        "c6a33d39d48f9f510de147651316cd9d918e09ad0219df734a2f16b6baccacc4"
+    ),
+    "test_2016_flickr.lc.norm.tok.en": (
+        "5b7f32627cf99eced828311b955dae9800bb52bc8b91cf8b6526829e605b29d2"
+    ),
+}
 
 SETS = {
     "cifar10": DataSet(
@@ -114,6 +130,12 @@ SETS = {
         origin="Caicedo et al. 2019, Nature Methods 16:1247; stage1_train of the 2018 Data Science "
         "Bowl, images of 256 x 256",
     ),
+    "disulfides": DataSet(
+        folder="disulfides",
+        files=("1CRN.pdb", "5PTI.pdb", "1AKI.pdb", "1EJG.pdb", "1IGY.pdb.gz", "1UBI.pdb"),
+        remotes=(),
+        origin="entries of the Protein Data Bank, such as https://files.rcsb.org/download/5PTI.pdb",
+    ),
     "cora": DataSet(
         folder="planetoid",
         files=tuple(_CORA_FILES),
@@ -140,5 +162,14 @@ SETS = {
             Remote(url=f"{_NAMES}/{name}", checksum=digest) for name, digest in _NAMES_FILES.items()
         ),
         origin="Robertson 2017, practical-pytorch",
+    ),
+    "multi30k": DataSet(
+        folder="multi30k",
+        files=tuple(f"{name}.gz" for name in _MULTI30K_FILES),
+        remotes=tuple(
+            Remote(url=f"{_MULTI30K}/{name}", checksum=digest)
+            for name, digest in _MULTI30K_FILES.items()
+        ),
+        origin="Elliott et al. 2016, arXiv:1605.00459; for research and teaching only",
     ),
 }

@@ -1,7 +1,8 @@
-"""Texts as numbers of characters."""
+"""Texts as numbers of characters, as names and as sentences of words."""
 
 from __future__ import annotations
 
+import gzip
 from functools import cache
 
 import torch
@@ -34,3 +35,23 @@ def surnames() -> tuple[dict[str, list[str]], str]:
     largest = sorted(found, key=lambda language: -len(found[language]))[:7]
     kept = {language: found[language] for language in sorted(largest)}
     return kept, "".join(sorted({c for names in kept.values() for n in names for c in n}))
+
+
+@cache
+def multi30k(part: str) -> tuple[list[list[str]], list[list[str]]]:
+    """Captions of pictures in German and the same in English, as lower-case words.
+
+    `part` is "train" (29,000), "val" (1,014) or "test_2016_flickr" (1,000) (Elliott et al. 2016).
+    """
+    found = located("multi30k")
+    languages = []
+    for language in ("de", "en"):
+        name = f"{part}.lc.norm.tok.{language}"
+        if found.is_download:
+            text = found.files[name].read_text(encoding="utf-8")
+        else:
+            text = gzip.decompress(found.files[f"{name}.gz"].read_bytes()).decode()
+        languages.append([line.split() for line in text.splitlines()])
+    german, english = languages
+    assert len(german) == len(english)
+    return german, english

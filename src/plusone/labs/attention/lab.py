@@ -1,0 +1,172 @@
+"""The arms, what is measured of each, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+from torch import Tensor
+
+from plusone.labs.attention.claim import CLAIM
+from plusone.labs.attention.nets import (
+    Reader,
+    decay_law,
+    gradient_to_first,
+    loss_of,
+    net_of,
+    num_parameters,
+    repaired,
+    sentences,
+    shortest_path,
+    warning,
+)
+from plusone.labs.attention.pictures import ATTENTION, FIXED, LENGTHS, REPAIRED, figures
+from plusone.labs.attention.quality import alignment, qualities
+from plusone.labs.attention.tasks import Task, task_of
+from plusone.labs.base import Arm, Conclusion, Lab, Plan, Runs, Table, effect
+from plusone.labs.base.lab import Option
+from plusone.labs.training import Loss, TrainConfig, train
+from plusone.nn.models import Seq2Seq
+
+
+def plan(is_full: bool) -> Plan:
+    task, width, steps, rate = (
+        ("translation", 128, 900, 5e-3) if is_full else ("backwards", 64, 400, 1e-2)
+    )
+    shared: dict[str, Option] = {"task": task, "width": width, "steps": steps, "rate": rate}
+    return Plan(
+        arms=tuple(Arm(name=name, options=shared) for name in (ATTENTION, FIXED, REPAIRED)),
+        seeds=tuple(range(5 if is_full else 3)),
+        data=("multi30k",) if is_full else (),
+    )
+
+
+def measure(arm: Arm, seed: int) -> Mapping[str, object]:
+    task = task_of(str(arm.options["task"]))
+    net = net_of(task, width=int(arm.options["width"]), has_attention=arm.name == ATTENTION)
+    found: dict[str, object] = {}
+    if arm.name != REPAIRED:
+        pairs = [sentences(task, n, seed=seed) for n in LENGTHS]
+        found["gradient"] = [gradient_to_first(net, *pair) for pair in pairs]
+        found["path"] = [shortest_path(net, *pair) for pair in pairs]
+    else:
+        made = repaired(net, task)
+        assert isinstance(made, Seq2Seq)
+        net = made
+    found |= {
+        "parameters": num_parameters(net),
+        "width": net.head.in_features,
+        "fires": warning(net, task),
+    }
+    steps, rate = int(arm.options["steps"]), float(arm.options["rate"])
+    trained(net, task, steps=steps, rate=rate, seed=seed)
+    found["quality"] = qualities(net, task)
+    if arm.name == ATTENTION:
+        for at, (first, _) in enumerate((task.edges[1], task.edges[-1])):
+            longer = (i for i, (s, _) in enumerate(task.test.pairs) if s.shape[1] >= first)
+            batch = next(longer)
+            for key, value in alignment(net, task, batch=batch).items():
+                found[f"{key} {at}"] = value
+    return found
+
+
+def trained(net: Seq2Seq, task: Task, *, steps: int, rate: float, seed: int) -> None:
+    """Train in place, a batch of sentences a step: what the loop draws are batches."""
+    config = TrainConfig(
+        steps=steps, learning_rate=rate, batch=1, optimizer="adam", clip=1.0, seed=seed
+    )
+    batches = cast(Tensor, task.train)
+    train(Reader(net), batches, batches, config, loss_fn=cast(Loss, loss_of))
+
+
+def conclude(runs: Runs) -> Conclusion:
+    task = str(runs.arms[0].options["task"])
+    quality = {arm.name: runs.of(arm, "quality") for arm in runs.arms}
+    gap = quality[ATTENTION] - quality[FIXED]
+    gradient = {name: np.log10(runs.of(name, "gradient")) for name in (ATTENTION, FIXED)}
+    path = {name: runs.mean(name, "path") for name in (ATTENTION, FIXED)}
+    steps = 2 * np.array(LENGTHS) - 1
+    is_right = [runs.of(a, "fires") == (a.name == FIXED) for a in runs.arms]
+    law = decay_law(float(runs.mean(FIXED, "width")))
+    measured: dict[str, Sequence[float]] = {
+        "gap": list(gap[:, -1]),
+        "widening": list(gap[:, -1] - gap[:, 0]),
+        "level": list(quality[ATTENTION][:, 0] - quality[ATTENTION][:, -1]),
+        "decay-fixed": [_slope(steps, row) for row in gradient[FIXED]],
+        "decay-law": [_slope(steps, row) - law for row in gradient[FIXED]],
+        "decay-attention": [_slope(np.log10(LENGTHS), row) for row in gradient[ATTENTION]],
+        "paths-fixed": [_slope(LENGTHS, path[FIXED])],
+        "paths-attention": [_slope(LENGTHS, path[ATTENTION])],
+        "warning": list(np.mean(is_right, axis=0)),
+        "parameters": [float(runs.mean(FIXED, "parameters") / runs.mean(ATTENTION, "parameters"))],
+        "short": list(quality[ATTENTION][:, 0]),
+        "repair": list((quality[REPAIRED][:, -1] - quality[FIXED][:, -1]) / gap[:, -1]),
+        "short-gap": list(gap[:, 0]),
+    }
+    what = "share of tokens right" if task == "backwards" else "BLEU / 100"
+    edges = task_of(task).edges
+    return Conclusion(
+        measured=measured,
+        reading=_reading(measured, quality, path, edges, what),
+        effects=tuple(
+            effect(
+                f"{what} of sources of {_words(edges[at])}",
+                ("attention", list(quality[ATTENTION][:, at])),
+                ("fixed context", list(quality[FIXED][:, at])),
+            )
+            for at in (-1, 0)
+        ),
+        figures=figures(runs, edges, what),
+        tables=(_table(runs, edges, what),),
+    )
+
+
+def _slope(x: Sequence[float] | np.ndarray, y: np.ndarray) -> float:
+    return round(float(np.polyfit(x, y, 1)[0]), 12)
+
+
+def _words(edge: tuple[int, int]) -> str:
+    return f"{edge[0]} words and more" if edge[1] == 99 else f"{edge[0]} to {edge[1]} words"
+
+
+def _reading(
+    measured: Mapping[str, Sequence[float]],
+    quality: Mapping[str, np.ndarray],
+    path: Mapping[str, np.ndarray],
+    edges: Sequence[tuple[int, int]],
+    what: str,
+) -> str:
+    mean = {key: float(np.mean(values)) for key, values in measured.items()}
+    ends = {name: (found[:, 0].mean(), found[:, -1].mean()) for name, found in quality.items()}
+    return (
+        f"From {_words(edges[0])} to {_words(edges[-1])} the {what} goes from "
+        f"{ends[FIXED][0]:.3f} to {ends[FIXED][1]:.3f} with a fixed context and from "
+        f"{ends[ATTENTION][0]:.3f} to {ends[ATTENTION][1]:.3f} with attention, at the same number "
+        f"of parameters; plusone.fix's attention closes {mean['repair']:.0%} of the gap at the "
+        f"longest. At the start the gradient from the last output to the first input falls by "
+        f"{-mean['decay-fixed']:.2f} decades a step without attention, and with it as length to "
+        f"the power {mean['decay-attention']:.2f}. From {LENGTHS[0]} to {LENGTHS[-1]} words the "
+        f"shortest path goes from {path[FIXED][0]:.0f} to {path[FIXED][-1]:.0f} layers, with "
+        f"attention from {path[ATTENTION][0]:.0f} to {path[ATTENTION][-1]:.0f}. S106 was right "
+        f"about {mean['warning']:.0%} of the nets."
+    )
+
+
+def _table(runs: Runs, edges: Sequence[tuple[int, int]], what: str) -> Table:
+    return Table(
+        title=f"Parameters, S106, and {what} by the length of the source",
+        columns=("net", "parameters", "S106", *(_words(edge) for edge in edges)),
+        rows=tuple(
+            (
+                arm.name,
+                float(runs.mean(arm, "parameters")),
+                float(runs.mean(arm, "fires")),
+                *(float(q) for q in runs.mean(arm, "quality")),
+            )
+            for arm in runs.arms
+        ),
+    )
+
+
+LAB = Lab(claim=CLAIM, plan=plan, measure=measure, conclude=conclude)
