@@ -32,7 +32,7 @@ from plusone.nn.models import Seq2Seq
 
 def plan(is_full: bool) -> Plan:
     task, width, steps, rate = (
-        ("translation", 128, 900, 5e-3) if is_full else ("backwards", 64, 400, 1e-2)
+        ("translation", 128, 600, 5e-3) if is_full else ("backwards", 64, 400, 1e-2)
     )
     shared: dict[str, Option] = {"task": task, "width": width, "steps": steps, "rate": rate}
     return Plan(
