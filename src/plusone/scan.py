@@ -23,6 +23,7 @@ from plusone.probe.batchnorm import use_batch_where_fresh
 from plusone.probe.bypass import bypass_share
 from plusone.probe.jacobians import Spectra, SpectraRequest, measure_spectra, with_spectra
 from plusone.probe.measure import profile_evidence
+from plusone.probe.noiseless import without_noise
 from plusone.probe.passes import Passes, Progress, collector_paused, plain_seconds, run_passes
 from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
@@ -158,8 +159,24 @@ def _with_bypass(subject: Subject, config: ScanConfig, box: Sandbox, passes: Pas
                 size=latent.size,
                 around=latent.size_around,
             )
-            evidence = replace(evidence, end_to_end=replace(evidence.end_to_end, bypass=bypass))
+            passes = _of_means(subject, config, box, passes)
+            whole = replace(passes.evidence.end_to_end, bypass=bypass)
+            evidence = replace(evidence, end_to_end=whole)
     return replace(passes, evidence=evidence)
+
+
+def _of_means(subject: Subject, config: ScanConfig, box: Sandbox, passes: Passes) -> Passes:
+    """Directions and geometry without the noise of the latent, where they were measured with it."""
+    whole = passes.evidence.end_to_end
+    measured = whole.gradient_collapse, whole.input_alignment
+    is_noisy = may_have_latent(passes.profile.trace, targets_are_inputs=False)
+    if not is_noisy or not all(value.is_measured for value in measured):
+        return passes
+    found = without_noise(subject, passes.profile, box=box, seed=config.seed)
+    if found is None or not all(value.is_measured for value in found):
+        return passes
+    whole = replace(whole, gradient_collapse=found[0], input_alignment=found[1])
+    return replace(passes, evidence=replace(passes.evidence, end_to_end=whole))
 
 
 def _report(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from faults import dense, graphs, others, pictures, sequences, starts
 from faults.case import Built, Control
@@ -67,7 +66,6 @@ def _others() -> list[Control]:
         model("squeeze and excitation", lambda: others.Gated(8, 16), images),
         model("two LSTMs", lambda: others.Recurrent(24), vectors),
         model("autoencoder", others.Autoencoder, rows),
-        told("autoencoder that is told its task", others.Autoencoder, rows),
         model(
             "adaptive norms at zero",
             lambda: others.Adaptive(6, 32),
@@ -95,16 +93,5 @@ def model(name: str, make: Callable[[], nn.Module], inputs: Callable[[], object]
     def build() -> Built:
         torch.manual_seed(0)
         return Built(model=make(), inputs=inputs())
-
-    return Control(kind="healthy", name=name, build=build)
-
-
-def told(name: str, make: Callable[[], nn.Module], inputs: Callable[[], Tensor]) -> Control:
-    """A model that gives back its inputs, with its loss."""
-
-    def build() -> Built:
-        torch.manual_seed(0)
-        x = inputs()
-        return Built(model=make(), inputs=x, targets=x, loss_fn=F.mse_loss)
 
     return Control(kind="healthy", name=name, build=build)

@@ -30,7 +30,7 @@ _TINY = "at this toy width its weights of standard deviation 0.02 really lose 1.
 
 _CODE = (
     "through its code of six units, with PyTorch's own weights, the gradient really falls by 2.5 "
-    "decades; without targets nothing tells that it is one, and it trains on digits all the same"
+    "decades; the verdict knows no nets with a code, and this one trains on digits all the same"
 )
 _CHANCE = "its 24 units lose more of the geometry than those of other seeds: 46 % likely to train"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from judge.synthetic import chain, codes, evidence, judged
 from plusone.judge.calibration import probability
 from plusone.judge.thresholds import GRADIENT_DECADES, SIGNAL_DECADES
-from plusone.records import Bypass, Finding, Value, Verdict
+from plusone.records import Finding, Value, Verdict
 
 DECADES = st.floats(-20.0, 20.0)
 
@@ -209,20 +209,6 @@ def test_a_calibrated_verdict_says_what_the_findings_say(
     else:
         assert made.probability <= 0.5
         assert findings or made.label in ("vanishing", "exploding")
-
-
-def test_an_autoencoder_is_judged_by_thresholds_as_its_latent_loses_geometry_on_purpose() -> None:
-    made = evidence(chain(4), gradient=0.0, signal=0.0)
-    whole = replace(
-        made.end_to_end,
-        gradient_collapse=Value.of(0.95),
-        input_alignment=Value.of(0.05),
-        bypass=Bypass(share=Value.of(0.0), width=Value.of(0.0), latent="code"),
-    )
-    findings, verdict = judged(replace(made, end_to_end=whole))
-    assert not findings
-    assert verdict is not None
-    assert (verdict.label, verdict.is_calibrated) == ("trainable", False)
 
 
 def test_a_fall_within_the_limit_that_makes_training_unlikely_is_told_without_a_finding() -> None:

@@ -72,13 +72,9 @@ HEALTHY = {q.name: q.healthy for q in QUANTITIES}
 def quantities(evidence: Evidence) -> dict[str, float] | None:
     """The quantities by name, within their ranges; None where one was not measured.
 
-    What is not finite counts as the worst of its range. None, too, of an autoencoder: the nets of
-    the fit predict, and a latent that is narrow, or drowned in noise at the start as a variational
-    one's may be, loses directions and geometry on purpose.
+    What is not finite counts as the worst of its range.
     """
     whole = evidence.end_to_end
-    if whole.bypass is not None:
-        return None
     measured = (whole.gradient_collapse, whole.log10_gradient_ratio, whole.input_alignment)
     if not all(value.is_measured for value in measured):
         return None
