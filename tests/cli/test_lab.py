@@ -51,6 +51,8 @@ def test_json_on_stdout_is_all_of_stdout(run: Run) -> None:
     [
         (("run", "x"), "there is no lab 'x'; the labs are degradation, "),
         (("run", "tiny", "--jobs", "0"), "--jobs is 0; it must be 1 or more"),
+        (("run", "tiny", "--pdb", "x"), "--pdb is for the lab disulfide alone, not for tiny"),
+        (("run", "disulfide", "--pdb", "/nowhere/x"), "'/nowhere/x' cannot be read"),
         (("run", "tiny", "--jobs", "1", "--html", "/nowhere/x"), "there is no folder '/nowhere'"),
     ],
 )

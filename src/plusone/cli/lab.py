@@ -48,6 +48,9 @@ def run(
     full: Annotated[
         bool, Parameter(help="Full mode: more seeds, more depths, larger data.", negative="")
     ] = False,
+    pdb: Annotated[
+        str | None, Parameter(help="A protein's PDB file, for the lab disulfide alone.")
+    ] = None,
     fresh: Fresh = False,
     jobs: Jobs = None,
     html: Annotated[
@@ -78,7 +81,9 @@ def run(
         if json != "-":
             print(result_text(result, width=width(), color=color), end="\n\n", flush=True)
 
-    config = _config(full=full, fresh=fresh, jobs=jobs)
+    if pdb is not None and chosen != ["disulfide"]:
+        raise InputError(f"--pdb is for the lab disulfide alone, not for {', '.join(chosen)}")
+    config = _config(full=full, fresh=fresh, jobs=jobs, file=pdb)
     # Before minutes go by: what cannot be written is said now.
     check_files({"--html": page, "--json": json, "--markdown": markdown})
     results, errors, is_interrupted = _each(chosen, config, show, quiet=quiet)
@@ -134,12 +139,12 @@ def _chosen(names: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _config(*, full: bool, fresh: bool, jobs: int | None) -> RunConfig:
+def _config(*, full: bool, fresh: bool, jobs: int | None, file: str | None = None) -> RunConfig:
     from plusone.labs.base.run import RunConfig, cores
 
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs is {jobs}; it must be 1 or more")
-    return RunConfig(is_full=full, is_fresh=fresh, jobs=jobs or cores())
+    return RunConfig(is_full=full, is_fresh=fresh, jobs=jobs or cores(), file=file)
 
 
 def _each(

@@ -34,21 +34,23 @@ def paths_of(graph: SkipGraph, gains: Sequence[float] = ()) -> PathLaw:
 
     `gains[i]` is the gain of the gradient's second moment over edge i of the graph of paths.
     """
-    weights = np.array([_log_gain(gain) for gain in gains]) if gains else None
-    edges = graph.path_edges
-    law = path_law(
-        PathGraph(
-            num_nodes=graph.num_path_nodes,
-            source=np.array([e.source for e in edges], dtype=np.int64),
-            target=np.array([e.target for e in edges], dtype=np.int64),
-            length=np.array([e.length for e in edges], dtype=np.int64),
-            log_weight=weights,
-            inputs=graph.path_inputs,
-            outputs=graph.path_outputs,
-        )
-    )
+    law = path_law(path_graph_of(graph, gains))
     # JSON knows no infinity: a net without a path from input to output has fewer than one.
     return replace(law, log10_count=-1.0) if math.isinf(law.log10_count) else law
+
+
+def path_graph_of(graph: SkipGraph, gains: Sequence[float] = ()) -> PathGraph:
+    """The graph of paths alone, as `pathlaw` and `resistance` read it; `gains` as in `paths_of`."""
+    edges = graph.path_edges
+    return PathGraph(
+        num_nodes=graph.num_path_nodes,
+        source=np.array([e.source for e in edges], dtype=np.int64),
+        target=np.array([e.target for e in edges], dtype=np.int64),
+        length=np.array([e.length for e in edges], dtype=np.int64),
+        log_weight=np.array([_log_gain(gain) for gain in gains]) if gains else None,
+        inputs=graph.path_inputs,
+        outputs=graph.path_outputs,
+    )
 
 
 def _log_gain(gain: float) -> float:

@@ -74,4 +74,8 @@ LABS = {
         module="plusone.labs.attention",
         summary="One state is too small for a sentence; attention lets each word read the source.",
     ),
+    "disulfide": Entry(
+        module="plusone.labs.disulfide",
+        summary="A protein's disulfide bonds are to its chain what skips are to a deep net.",
+    ),
 }

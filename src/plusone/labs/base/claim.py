@@ -97,7 +97,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabResult:
-    """What a lab found. `reading` is what it means, in a few sentences with the numbers in them."""
+    """What a lab found. `reading` is what it means, in a few sentences with the numbers in them;
+    `file` is the user's data that it is about, "" for the lab's own."""
 
     claim: Claim
     is_full: bool
@@ -113,11 +114,13 @@ class LabResult:
     seconds: float
     date: str
     versions: str
+    file: str = ""
 
     @property
     def command(self) -> str:
         """The command line that makes this result."""
-        return f"plusone lab run {self.claim.name}" + (" --full" if self.is_full else "")
+        options = (" --full" if self.is_full else "") + (f" --pdb {self.file}" if self.file else "")
+        return f"plusone lab run {self.claim.name}{options}"
 
 
 def judged(prediction: Prediction, low: float, high: float) -> Verdict:

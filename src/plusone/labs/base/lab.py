@@ -96,9 +96,12 @@ class Lab:
 
     `plan(is_full)` gives the arms of the quick or of the full mode; `measure(arm, seed)` is a
     function of these alone, the same on every call; `conclude(runs)` reads what all measured.
+    `plan_of_file(path, is_full)` is there where the lab can read data of the user's in place of its
+    own.
     """
 
     claim: Claim
     plan: Callable[[bool], Plan]
     measure: Callable[[Arm, int], Mapping[str, object]]
     conclude: Callable[[Runs], Conclusion]
+    plan_of_file: Callable[[str, bool], Plan] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ from plusone.errors import InputError
 from plusone.labs.base.claim import LabResult, Outcome, judged, overall
 from plusone.labs.base.effects import interval
 from plusone.labs.base.extra import need
-from plusone.labs.base.lab import Arm, Conclusion, Lab, Run, Runs
+from plusone.labs.base.lab import Arm, Conclusion, Lab, Plan, Run, Runs
 from plusone.labs.base.store import Store, cache_folder, version_of
 from plusone.labs.index import LABS
 
@@ -24,12 +24,14 @@ Tell = Callable[[str, float], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """How a lab runs. `folder` keeps the runs (the user's cache folder without one); `is_fresh`
-    ignores what it holds; `jobs` processes work side by side, each on one thread."""
+    ignores what it holds; `jobs` processes work side by side, each on one thread. `file` is what
+    the lab reads in place of its own data."""
 
     is_full: bool = False
     is_fresh: bool = False
     jobs: int = 1
     folder: Path | None = None
+    file: str | None = None
 
 
 def lab_named(name: str) -> Lab:
@@ -49,12 +51,13 @@ def run_lab(name: str, config: RunConfig | None = None, *, tell: Tell | None = N
     """What the lab finds. Each finished run is kept at once; a later call runs the others only.
 
     Raises:
-        InputError: there is no such lab, a data set is missing, or the folder cannot be written.
+        InputError: there is no such lab, a data set is missing, the folder cannot be written, or
+            the file is not what the lab reads.
         MissingExtraError: the extra `labs` is not installed.
     """
     config = config or RunConfig()
     lab = lab_named(name)
-    plan = lab.plan(config.is_full)
+    plan = _plan(lab, config)
     _require(plan.data)
     folder = (config.folder or cache_folder() / "labs") / name
     store = Store(folder=folder, version=version_of(LABS[name].module))
@@ -69,7 +72,16 @@ def run_lab(name: str, config: RunConfig | None = None, *, tell: Tell | None = N
             tell(f"{name}: {run.arm.name}", len(runs) / len(wanted))
     order = {(arm.name, seed): i for i, (arm, seed) in enumerate(wanted)}
     runs.sort(key=lambda run: order[run.arm.name, run.seed])
-    return result_of(lab, Runs(plan, tuple(runs)), is_full=config.is_full)
+    found = result_of(lab, Runs(plan, tuple(runs)), is_full=config.is_full)
+    return found if config.file is None else replace(found, file=config.file)
+
+
+def _plan(lab: Lab, config: RunConfig) -> Plan:
+    if config.file is None:
+        return lab.plan(config.is_full)
+    if lab.plan_of_file is None:
+        raise InputError(f"the lab '{lab.claim.name}' reads no file; leave out '{config.file}'")
+    return lab.plan_of_file(config.file, config.is_full)
 
 
 def result_of(lab: Lab, runs: Runs, *, is_full: bool) -> LabResult:

@@ -133,9 +133,10 @@ def _reading(
         f"it was given a cycle then keeps what the coarsest grid holds (with f = 0 that looks like "
         f"convergence, by {mean['forgets']:.2f} a cycle); without the coarse path "
         f"{mean['no-coarse']:.2f}. Training the smoothers' 18 numbers on 31^2 points "
-        f"takes V(1,1) from {factors[-1, :, 0].mean():.3f} to {smoothers[0]:.3f}, and to {smoothers[-1]:.3f} on "
-        f"{sides[-1]}^2; training the transfers as well gives {transfers[0]:.3f} on 31^2 and "
-        f"{transfers[-1]:.3f} on {sides[-1]}^2: they overfit the grid."
+        f"takes V(1,1) from {factors[-1, :, 0].mean():.3f} to {smoothers[0]:.3f}, and to "
+        f"{smoothers[-1]:.3f} on {sides[-1]}^2; training the transfers as well gives "
+        f"{transfers[0]:.3f} on 31^2 and {transfers[-1]:.3f} on {sides[-1]}^2: they overfit the "
+        "grid."
     )
 
 

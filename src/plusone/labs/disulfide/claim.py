@@ -1,0 +1,129 @@
+"""What the lab claims, and what was predicted before anything was measured.
+
+A bond between residues i and j of a Gaussian chain takes all motion of one against the other up to
+a step's, so bonds over most of a chain leave it as stiff as its longest stretch without one; local
+ones (i, i + 3) change nothing beyond their neighbours. In the folded network a residue has some ten
+contacts, and one more spring is a tenth of its stiffness. B factors hold crystal contacts, disorder
+and errors of refinement too; a correlation with the model of 0.6 is what is commonly found (Kundu
+et al. 2002, Biophys. J. 83:723). A net of gain 0.7 loses a third of its gradient in every layer.
+"""
+
+from __future__ import annotations
+
+from plusone.labs.base import Claim, Prediction
+
+CLAIM = Claim(
+    name="disulfide",
+    title="A disulfide bond is a long-range skip",
+    statement=(
+        "A disulfide bond is to a protein's chain what a skip is to a deep net: it shortens paths, "
+        "takes motion from the unfolded chain, and as the only skip of a net of the chain's length "
+        "makes that net trainable; with one graph code for both."
+    ),
+    equation="R_ij = L+_ii + L+_jj - 2 L+_ij;  entropy = 1.5 R ln det(B^T L+ B);  L = D - A",
+    control=(
+        "no bonds; as many local bonds (i, i + 3); bonds of the same spans at random places (200 "
+        "draws); a protein without bonds"
+    ),
+    source=(
+        "Harrison and Sternberg 1994, J. Mol. Biol. 244:448; Bahar, Atilgan and Erman 1997, "
+        "10.1016/S1359-0278(97)00024-2; Chennubhotla and Bahar 2007, 10.1371/journal.pcbi.0030172"
+    ),
+    predictions=(
+        Prediction(
+            key="unfolded",
+            text="mean square fluctuation of the unfolded chain with its bonds over without",
+            high=0.5,
+        ),
+        Prediction(
+            key="paths",
+            text="mean shortest path between residues with the bonds over without",
+            high=0.7,
+        ),
+        Prediction(
+            key="net",
+            text="test accuracy of the net with the bonds as skips less that without",
+            low=0.5,
+        ),
+        Prediction(
+            key="bare",
+            text="largest relative error of the bare chain's fluctuation from (n^2 - 1) / 6n",
+            high=1e-9,
+            role="control",
+        ),
+        Prediction(
+            key="records",
+            text="bonds by SSBOND records that are none by the sulfurs' distance, or the reverse",
+            low=0,
+            high=0,
+            role="control",
+        ),
+        Prediction(
+            key="local",
+            text="mean square fluctuation of the unfolded chain with local bonds over without",
+            low=0.7,
+            high=1.0,
+            role="control",
+        ),
+        Prediction(
+            key="net-local",
+            text="test accuracy of the net with as many local skips less that without",
+            low=-0.15,
+            high=0.15,
+            role="control",
+        ),
+        Prediction(
+            key="b-factors",
+            text="correlation of the folded network's fluctuations with the B factors",
+            low=0.4,
+            role="control",
+        ),
+        Prediction(
+            key="gradient",
+            text="|decades| of the net's gradient at the start from the second moments' forecast",
+            high=1.0,
+            role="control",
+        ),
+        Prediction(
+            key="places",
+            text="unfolded fluctuation with the bonds less with the same spans at random places",
+            low=-0.1,
+            high=0.1,
+            role="limit",
+        ),
+        Prediction(
+            key="net-places",
+            text="test accuracy of the net with the bonds less with the spans at random places",
+            low=-0.1,
+            high=0.1,
+            role="limit",
+        ),
+        Prediction(
+            key="shared",
+            text="entropy of all bonds together over the sum of each alone (Hadamard: at most 1)",
+            low=0.7,
+            high=1.0,
+            role="limit",
+        ),
+        Prediction(
+            key="pairings",
+            text="share of the other pairings of the same cysteines with a shorter mean path",
+            low=0.1,
+            role="limit",
+        ),
+        Prediction(
+            key="folded",
+            text="relative change of the folded network's fluctuations by the bonds, mean",
+            low=-0.15,
+            high=0.0,
+            role="limit",
+        ),
+        Prediction(
+            key="cysteines",
+            text="the same at the cysteines alone",
+            low=-0.5,
+            high=-0.15,
+            role="limit",
+        ),
+    ),
+)

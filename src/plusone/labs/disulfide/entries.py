@@ -1,0 +1,60 @@
+"""The structures of the lab: four that it carries, the folder's, or a file of the user's."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from plusone.errors import InputError
+from plusone.labs.data.located import located
+from plusone.labs.disulfide.pdb import Piece, Structure, read_structure
+
+CARRIED = ("crambin", "bpti", "lysozyme", "ubiquitin")
+"""CA and cysteine SG atoms of the entries 1CRN, 5PTI, 1AKI and 1UBI."""
+ENTRIES = ("1CRN", "5PTI", "1AKI", "1EJG", "1IGY", "1UBI")
+"""Whole entries of the Protein Data Bank."""
+SHOWN = "bpti"
+
+
+def structure_of(entry: str) -> Structure:
+    """A structure by its name: one that is carried, an entry, or the path of a file.
+
+    Raises:
+        InputError: there is no such file, or it is broken.
+    """
+    if entry in CARRIED:
+        return read_structure(Path(__file__).parent / "structures" / f"{entry}.pdb")
+    if entry in ENTRIES:
+        return _whole(entry)
+    return read_structure(entry)
+
+
+@cache
+def _whole(entry: str) -> Structure:
+    files = located("disulfides").files
+    return read_structure(next(path for name, path in files.items() if name.startswith(entry)))
+
+
+def bonded(entry: str) -> Piece:
+    """The longest piece of a structure that has a disulfide bond.
+
+    Raises:
+        InputError: it has none.
+    """
+    structure = structure_of(entry)
+    found = [piece for piece in structure.pieces if piece.bonds]
+    if not found:
+        between = (
+            f"; its {structure.num_between} SSBOND records join different chains, or stretches "
+            "that missing residues part"
+            if structure.num_between
+            else "; whole entries of the Protein Data Bank have an SSBOND record for each"
+        )
+        raise InputError(f"'{structure.name}' has no disulfide bond within a chain{between}")
+    return max(found, key=len)
+
+
+def digest(path: str) -> str:
+    """What tells a file's content from another's."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]

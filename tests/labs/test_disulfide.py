@@ -1,0 +1,248 @@
+"""The parser against written records and geometry, the chains against ProDy and sampling."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from plusone.errors import InputError
+from plusone.labs import RunConfig, run_lab
+from plusone.labs.base.lab import Arm, Plan
+from plusone.labs.disulfide import LAB
+from plusone.labs.disulfide.chains import (
+    at_random,
+    energy,
+    fluctuation,
+    network_fluctuation,
+    other_pairings,
+)
+from plusone.labs.disulfide.entries import CARRIED, bonded, structure_of
+from plusone.labs.disulfide.hosts import NUMBERS, graph_of, hosts, numbers_of
+from plusone.labs.disulfide.pdb import parsed, read_structure
+from plusone.labs.disulfide.skipnet import SkipChain, decades, predicted_decades
+from plusone.nn.models import MLP
+
+from support.reduced_lab import means, run_plan, verdicts
+
+GOLDEN = Path(__file__).parent / "golden" / "gnm.json"
+STRUCTURES = Path(run_lab.__globals__["__file__"]).parents[1] / "disulfide" / "structures"
+
+
+def atom(number: int, x: float, *, name: str = "CA", chain: str = "A", kind: str = "ALA") -> str:
+    return (
+        f"ATOM  {number:5d}  {name:<3} {kind} {chain}{number:4d}    "
+        f"{x:8.3f}{0.0:8.3f}{0.0:8.3f}{1.0:6.2f}{10.0 + number:6.2f}"
+    )
+
+
+def chain_text(count: int, *, gap_after: int = 0, chain: str = "A", first: int = 1) -> list[str]:
+    gap = 20.0
+    return [
+        atom(n, 3.8 * n + (gap if gap_after and n > gap_after else 0.0), chain=chain)
+        for n in range(first, first + count)
+    ]
+
+
+def bond(i: int, j: int, chains: str = "AA") -> str:
+    return (
+        f"SSBOND   1 CYS {chains[0]} {i:4d}    CYS {chains[1]} {j:4d}"
+        "                          1555   1555  2.03"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "length", "bonds"),
+    [
+        ("crambin", 46, [(3, 40), (4, 32), (16, 26)]),
+        ("bpti", 58, [(5, 55), (14, 38), (30, 51)]),
+        ("lysozyme", 129, [(6, 127), (30, 115), (64, 80), (76, 94)]),
+        ("ubiquitin", 76, []),
+    ],
+)
+def test_the_carried_structures_have_the_bonds_of_their_entries_and_of_their_geometry(
+    entry: str, length: int, bonds: list[tuple[int, int]]
+) -> None:
+    (piece,) = structure_of(entry).pieces
+    assert len(piece) == length
+    assert [(i + 1, j + 1) for i, j in piece.bonds] == bonds
+    assert piece.near == piece.bonds
+
+
+def test_a_chain_is_cut_where_residues_are_missing_and_bonds_across_are_counted() -> None:
+    lines = [bond(2, 8), bond(3, 15), *chain_text(20, gap_after=10)]
+    structure = parsed("\n".join(lines), "x")
+    assert [(p.name, len(p), p.bonds) for p in structure.pieces] == [
+        ("x A/1", 10, ((1, 7),)),
+        ("x A/2", 10, ()),
+    ]
+    assert structure.num_between == 1
+
+
+def test_bonds_between_chains_are_in_none_and_a_second_model_is_not_read() -> None:
+    lines = [bond(2, 8, "AB"), *chain_text(10), *chain_text(10, chain="B"), "ENDMDL"]
+    structure = parsed("\n".join([*lines, *chain_text(9, chain="C")]), "x")
+    assert [p.name for p in structure.pieces] == ["x A", "x B"]
+    assert structure.num_between == 1
+
+
+def test_the_first_alternate_location_counts_and_insertion_codes_tell_residues_apart() -> None:
+    lines = chain_text(10)
+    other = lines[3][:16] + "B" + lines[3][17:30] + "  99.000" + lines[3][38:]
+    inserted = atom(10, 3.8 * 11)
+    inserted = inserted[:26] + "A" + inserted[27:]
+    (piece,) = parsed("\n".join([*lines[:4], other, *lines[4:], inserted]), "x").pieces
+    assert len(piece) == 11
+    assert piece.coordinates[3][0] == pytest.approx(15.2)
+
+
+def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "bpti.pdb.gz"
+    file.write_bytes(gzip.compress((STRUCTURES / "bpti.pdb").read_bytes()))
+    assert read_structure(file).pieces[0].bonds == bonded("bpti").bonds
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["nothing"], "'x' has no ATOM record of a CA atom"),
+        ([bond(2, 80), *chain_text(10)], "names residue 80 of chain 'A', which has no CA atom"),
+        (["SSBOND   1 CYS A", *chain_text(10)], "'x', line 1: the record 'SSBOND   1 CYS A' is"),
+        ([*chain_text(9), "ATOM     10  CA  ALA A  10      broken"], "line 10: the record 'ATOM"),
+    ],
+)
+def test_broken_records_are_refused_in_one_sentence(lines: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        parsed("\n".join(lines), "x")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (chain_text(12), "'x' has no disulfide bond within a chain; whole entries"),
+        (
+            [bond(2, 8, "AB"), *chain_text(10), *chain_text(10, chain="B")],
+            "its 1 SSBOND records join different chains",
+        ),
+    ],
+)
+def test_a_structure_without_bonds_is_refused_before_anything_runs(
+    tmp_path: Path, lines: list[str], words: str
+) -> None:
+    file = tmp_path / "x.pdb"
+    file.write_text("\n".join(lines))
+    with pytest.raises(InputError, match=words):
+        run_lab("disulfide", RunConfig(file=str(file), folder=tmp_path))
+
+
+@pytest.mark.parametrize("entry", ["bpti", "crambin"])
+def test_the_folded_network_is_prodys(entry: str) -> None:
+    expected = json.loads(GOLDEN.read_text("utf-8"))["fluctuations"][entry]
+    np.testing.assert_allclose(network_fluctuation(bonded(entry)), expected, rtol=1e-10)
+
+
+def test_an_unfolded_chain_fluctuates_as_sampled_gaussian_chains_do() -> None:
+    """Steps of unit variance per coordinate, bonds as springs of 1, by weights of the samples."""
+    draw = np.random.default_rng(0)
+    steps = draw.standard_normal((200_000, 5))
+    places = np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], 1)
+    places -= places.mean(1, keepdims=True)
+    weights = np.exp(-((places[:, 1] - places[:, 4]) ** 2) / 2)
+    sampled = (weights[:, None] * places**2).sum(0) / weights.sum()
+    np.testing.assert_allclose(fluctuation(6, [(1, 4)]), sampled, rtol=0.02)
+
+
+def test_random_bonds_keep_their_spans_and_share_no_residue() -> None:
+    draw = np.random.default_rng(1)
+    for _ in range(50):
+        found = at_random(40, [20, 3, 3, 11], draw)
+        assert [j - i for i, j in found] == [20, 3, 3, 11]
+        assert len({end for pair in found for end in pair}) == 8
+
+
+def test_pairings_are_all_ways_but_the_native_one() -> None:
+    found = other_pairings([(0, 5), (2, 9), (3, 7)])
+    assert len(found) == 14
+    assert len({tuple(sorted(pairs)) for pairs in found}) == 14
+    assert all({e for p in pairs for e in p} == {0, 2, 3, 5, 7, 9} for pairs in found)
+    assert other_pairings([(1, 4)]) == []
+
+
+def test_one_loop_takes_the_entropy_of_its_length() -> None:
+    """-2.1 - 1.5 R ln n cal/(mol K): of 15 residues 10.17, so 3.03 kcal/mol at 298 K."""
+    assert energy(1, math.log(15)) == pytest.approx(298 * (2.1 + 1.5 * 1.987 * math.log(15)) / 1e3)
+
+
+def test_the_net_is_its_chain_with_the_sums_written_out() -> None:
+    net = SkipChain(4, 3, 5, [(0, 2), (1, 4)])
+    x0 = torch.randn(2, 3)
+    f = [lambda x, layer=layer: torch.tanh(layer(x)) for layer in net.layers]
+    x1 = f[0](x0)
+    x2 = f[1](x1) + x0
+    x3 = f[2](x2)
+    x4 = f[3](x3) + x1
+    assert torch.equal(net.nodes(x0)[-1], x4)
+
+
+def test_the_forecast_is_the_measured_gradient_of_wide_linear_chains() -> None:
+    torch.manual_seed(0)
+    skips = [(1, 5), (3, 9)]
+    net = SkipChain(16, 512, 12, skips)
+    with torch.no_grad():
+        net.stem.weight.mul_(1e-3)
+        net.stem.bias.zero_()
+    found = decades(net, torch.randn(8, 16), torch.Generator().manual_seed(0))
+    assert found == pytest.approx(predicted_decades(12, skips), abs=0.06)
+    assert predicted_decades(12, []) == pytest.approx(11 * math.log10(0.7))
+
+
+def test_one_graph_code_reads_a_scanned_net_and_a_chain() -> None:
+    net = graph_of(MLP(4, 2, width=4, num_blocks=6), (torch.randn(2, 4),))
+    scanned = dict(zip(NUMBERS, numbers_of(net), strict=True))
+    assert scanned["paths"] == pytest.approx(6 * math.log10(2))
+    assert scanned["cut"] == 1.0
+    assert scanned["decades"] == pytest.approx(3 * math.log10(1.5))
+    assert scanned["mean"] == pytest.approx(3.0)
+    found = hosts(58, bonded("bpti").bonds, "bpti")
+    assert found["bpti and its bonds"][1] == pytest.approx(math.log10(4))
+    assert found["plain net, 57 layers"][4] == pytest.approx(57)
+    assert found["V-cycle, 127 x 127"][1] > 0
+
+
+def test_bonds_stiffen_the_chain_and_make_the_net_trainable_and_local_ones_do_not() -> None:
+    options = {"entry": "crambin", "width": 24, "steps": 50}
+    nets = ("none", "bonds", "random places", "local")
+    plan = Plan(
+        arms=(
+            Arm(name="crambin", options={"entry": "crambin"}),
+            Arm(name="hosts", options={"entry": "crambin"}),
+            *(Arm(name=f"net: {net}", options=options) for net in nets),
+        ),
+        seeds=(0,),
+    )
+    result = run_plan(LAB, plan)
+    found, number = verdicts(result), means(result)
+    for key in ("unfolded", "paths", "bare", "records", "local", "b-factors", "cysteines"):
+        assert found[key] == "holds", key
+    assert number["net"] > 0.2
+    assert number["net-local"] < 0.2
+
+
+@pytest.mark.lab
+def test_a_file_of_the_users_is_measured(tmp_path: Path) -> None:
+    file = tmp_path / "mine.pdb"
+    file.write_bytes((STRUCTURES / "crambin.pdb").read_bytes())
+    result = run_lab("disulfide", RunConfig(file=str(file), folder=tmp_path))
+    assert result.command == f"plusone lab run disulfide --pdb {file}"
+    assert {o.prediction.key: o.verdict for o in result.outcomes}["unfolded"] == "holds"
+
+
+@pytest.mark.lab
+def test_the_quick_lab_holds(tmp_path: Path) -> None:
+    assert run_lab("disulfide", RunConfig(folder=tmp_path)).verdict == "holds"
+    assert CARRIED
