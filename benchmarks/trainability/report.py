@@ -100,8 +100,8 @@ variational; 63 % train. `python -m benchmarks.trainability.autoencoders`, 6 min
 | plain | 27 | 93 % | 0.988 | |
 
 A variational latent adds noise that at the start hides how its samples lie to each other. So
-collapse and geometry are measured with that noise at zero (`probe/noiseless.py`); the last column is
-the AUC without that.
+collapse and geometry are measured with that noise at zero (`probe/noiseless.py`); the last column
+is the AUC without that.
 """
 
 
