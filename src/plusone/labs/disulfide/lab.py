@@ -46,7 +46,7 @@ def plan_of_file(path: str, is_full: bool) -> Plan:
 
 
 def _plan(entries: Sequence[str], shown: str, is_full: bool) -> Plan:
-    width, steps = (48, 300) if is_full else (32, 120)
+    width, steps = (48, 300) if is_full else (32, 150)
     options: dict[str, Option] = {"entry": shown, "width": width, "steps": steps}
     marks: dict[str, dict[str, Option]] = {
         entry: {} if entry in (*CARRIED, *ENTRIES) else {"digest": digest(entry)}
@@ -201,15 +201,15 @@ def _reading(measured: Mapping[str, Sequence[float]], pieces: Pieces, runs: Runs
     return (
         f"Over {len(pieces)} chains the bonds leave {mean['unfolded']:.0%} of the unfolded "
         f"chain's motion (as many local ones {mean['local']:.0%}) and {mean['paths']:.0%} of its "
-        f"mean path; of the folded protein's they take {-mean['folded']:.1%}, at the "
+        f"mean path; of the folded protein's motion they take {-mean['folded']:.1%}, at the "
         f"cysteines {-mean['cysteines']:.0%}. A net of the shown chain's length without skips has "
         f"a test accuracy of {test['none']:.2f} (gradient 10^{start['none']:.1f} at the start); "
         f"with the protein's bonds as its only skips {test['bonds']:.2f} "
-        f"(10^{start['bonds']:.1f}), with as many local ones {test['local']:.2f}. It is the span that counts, not the place: the same "
-        f"spans at random places give {test['random places']:.2f}, and differ in the chain's "
-        f"motion by {mean['places']:+.2f}; of the other pairings of the same cysteines "
-        f"{mean['pairings']:.0%} have shorter paths. Together the bonds cost "
-        f"{mean['shared']:.0%} of the entropy that they would one by one."
+        f"(10^{start['bonds']:.1f}), with as many local ones {test['local']:.2f}. It is the span "
+        "that counts, not the place: the same spans at random places give "
+        f"{test['random places']:.2f}, and differ in the chain's motion by {mean['places']:+.2f}; "
+        f"of the other pairings of the same cysteines {mean['pairings']:.0%} have shorter paths. "
+        f"Together the bonds cost {mean['shared']:.0%} of the entropy that they would one by one."
     )
 
 
