@@ -5,7 +5,7 @@ block repeated is stable where |1 + lambda| <= 1 for every eigenvalue lambda of 
 to h* = min -2 Re(lambda) / |lambda|^2 (`plusone.steps`; Haber and Ruthotto 2017, arXiv 1705.03341).
 Eigenvalues are the Jacobian's where it is small, else Ritz values of a short Arnoldi process (Saad
 2011, Numerical methods for large eigenvalue problems, section 6.2), which finds the outer ones
-first and from inside (of a random matrix of radius 1 it makes 1.6 to 1.8 where 2 is right). Their
+first and from inside (of a random matrix of radius 1 it makes 1.5 to 1.9 where 2 is right). Their
 residual is the distance to a matrix that has them exactly; of a matrix far from normal the
 eigenvalues themselves may be further off.
 
