@@ -48,7 +48,7 @@ def figures(runs: Runs, kept: Mapping[str, np.ndarray]) -> tuple[Figure, ...]:
             title=f"What keeps the latent with {WIDEST} numbers skipped",
             svg=draw(remedies, panels=1, panel=(7.4, 3.4)),
             caption="Over what it is without a skip; dots are seeds. Use is what another picture's "
-            "latent costs, with the skip there: free bits raise all but that.",
+            "latent costs, with the skip there: free bits bring back the KL and not that.",
         ),
         Figure(
             name="pictures",
