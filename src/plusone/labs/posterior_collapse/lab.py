@@ -156,8 +156,8 @@ def _reading(
         f"{mean['most']:.0%} for nine tenths (but with the skip there, another picture's latent "
         f"costs {float(runs.mean(MOST, 'swapped') / runs.mean(name_of(0), 'swapped')):.0%} of what "
         f"it did), {mean['latent']:.0%} with a skip from the latent "
-        f"instead, {mean['repair']:.0%} if plusone.fix closes the skip, {max(mean['gated'], 0):.0%} if it "
-        f"starts at a hundredth. Free bits bring the KL to {mean['free-divergence']:.0%} of what "
+        f"instead, {mean['repair']:.0%} if plusone.fix closes the skip, "
+        f"{max(mean['gated'], 0):.0%} if it starts at a hundredth. Free bits bring the KL to {mean['free-divergence']:.0%} of what "
         f"it was and the information to {free:.0%}, while another picture's latent costs "
         f"{mean['free-swapped']:.0%} of what it did: the KL alone misleads."
     )
