@@ -157,8 +157,9 @@ def _reading(
         f"costs {float(runs.mean(MOST, 'swapped') / runs.mean(name_of(0), 'swapped')):.0%} of what "
         f"it did), {mean['latent']:.0%} with a skip from the latent "
         f"instead, {mean['repair']:.0%} if plusone.fix closes the skip, "
-        f"{max(mean['gated'], 0):.0%} if it starts at a hundredth. Free bits bring the KL to {mean['free-divergence']:.0%} of what "
-        f"it was and the information to {free:.0%}, while another picture's latent costs "
+        f"{max(mean['gated'], 0):.0%} if it starts at a hundredth. Free bits "
+        f"bring the KL to {mean['free-divergence']:.0%} of what it was and the information to "
+        f"{free:.0%}, while another picture's latent costs "
         f"{mean['free-swapped']:.0%} of what it did: the KL alone misleads."
     )
 
