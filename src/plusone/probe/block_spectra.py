@@ -215,7 +215,7 @@ def _with_identity(
         golub_kahan_spectrum(both, config=config),
     )
     shift = 0.0 if sign > 0 else -1.0
-    step = by_arnoldi(operator, start_BN=v_BN, product_BN=Jv_BN, shift=shift)
+    step = by_arnoldi(operator, start_BN=v_BN, shift=shift)
     return *spectra, step
 
 
