@@ -127,7 +127,7 @@ def _slope(x: Sequence[float] | np.ndarray, y: np.ndarray) -> float:
 
 
 def _words(edge: tuple[int, int]) -> str:
-    return f"{edge[0]} words and more" if edge[1] == 99 else f"{edge[0]} to {edge[1]} words"
+    return f"{edge[0]} tokens and more" if edge[1] == 99 else f"{edge[0]} to {edge[1]} tokens"
 
 
 def _reading(

@@ -32,7 +32,7 @@ def figures(runs: Runs, edges: Sequence[tuple[int, int]], what: str) -> tuple[Fi
             svg=draw(over_length, panels=3, columns=3, panel=(3.2, 3.8)),
             caption="Means over seeds and their range. Left: after training, held-out sentences. "
             "Middle: gradient of the last output to the first input before training; dashed, from "
-            "the shortest on: the law of the text, and 1 over the length. Right: layers and "
+            "the shortest on: the law in the table, and 1 over the length. Right: layers and "
             "recurrent steps between the two.",
         ),
         Figure(
@@ -54,7 +54,7 @@ def _quality(axes: Axes, runs: Runs, edges: Sequence[tuple[int, int]], what: str
         band(axes, at, found.min(0), found.max(0), color)
     labels = [f"{a}+" if b == 99 else f"{a}-{b}" for a, b in edges]
     axes.set_xticks(at, labels)
-    axes.set(title=what[0].upper() + what[1:], xlabel="words of the source")
+    axes.set(title=what[0].upper() + what[1:], xlabel="tokens of the source")
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=8)
 
