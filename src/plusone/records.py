@@ -172,11 +172,11 @@ class BlockReport:
     the largest h with max |1 + h lambda| <= 1: the step of Euler's method that the block is, and
     how far it could go (`plusone.steps`). `similarity` is the mean cosine
     between the representations of two of the first 32 samples at the block's output,
-    `token_similarity` between two of at most 32 tokens (or nodes) of the first sample, `rank` the
-    effective rank of the same samples (exponential of the entropy of the normalised eigenvalues of
-    their matrix of cosines); rows of zeros count in none of them. `shape` and
-    `input_shape` are those of the block's output and input; `layers` counts the weighted layers
-    of its own, `level` the blocks around it.
+    `token_similarity` between two of at most 32 tokens of the first sample (or nodes of a graph,
+    of its largest component), `rank` the effective rank of the same samples (exponential of the
+    entropy of the normalised eigenvalues of their matrix of cosines); rows of zeros count in none
+    of them. `shape` and `input_shape` are those of the block's output and input; `layers` counts
+    the weighted layers of its own, `level` the blocks around it.
     """
 
     name: str
@@ -242,7 +242,8 @@ class EndToEnd:
     ratio that the sizes of the blocks' Jacobians alone would give (`theory.of_blocks`).
     `gradient_collapse`, from 0 to 1, is the mean cos^2 between the gradients that two random
     cotangents of the output send to the first block's input (`probe.collapse`), `input_alignment`
-    the centred kernel alignment of the samples at the input and where the last layer reads.
+    the centred kernel alignment of the samples at the input and where the last layer reads; both
+    are without the noise of a latent (`probe.noiseless`).
     """
 
     log10_gradient_ratio: Value = NOT_MEASURED
@@ -265,7 +266,7 @@ class Evidence:
     `cut_before`, or "" for the head) where autograd's graph is cut, so that no gradient reaches
     their weights. `trunk` names the blocks that the ratios from end to end are about (empty: all).
     `gives_back_input` says that the targets are the input, as an autoencoder's; None: nothing
-    tells.
+    tells. `samples_are_nodes` says that what looks like a batch is the nodes of one graph.
     """
 
     blocks: tuple[BlockReport, ...] = ()
@@ -277,6 +278,7 @@ class Evidence:
     cut_before: str = ""
     trunk: tuple[str, ...] = ()
     gives_back_input: bool | None = False
+    samples_are_nodes: bool = False
     not_measured: tuple[NotMeasured, ...] = ()
 
 

@@ -268,9 +268,11 @@ _TABLE = (
         ),
         fix="Use an initial residual (GCNII), a scaled skip, fewer mixing layers, or a norm.",
         limits=(
-            "Compares the positions of one sample by their cosines, so a large common part (a "
-            "position's mean, a bias) hides what still differs; inputs that were alike from the "
-            "start are not accused."
+            "Compares the positions of one sample by their cosines, or the nodes of a graph's "
+            "largest component, so a large common part (a position's mean, a bias) hides what "
+            "still differs; inputs that were alike from the start are not accused. Dropout draws "
+            "positions apart: a model in train mode that has some is to be scanned in eval mode. "
+            "Blocks that end at a graph's edges have no nodes to compare."
         ),
         reference="Li et al. 2018, arXiv 1801.07606; Dong et al. 2021, arXiv 2103.03404",
     ),

@@ -16,7 +16,8 @@ def judge_signal(evidence: Evidence) -> list[Finding]:
         return [_non_finite(evidence)]
     found = _growth(evidence)
     found += _parallel(evidence.blocks, "token_similarity", "A302", "tokens or nodes")
-    found += _parallel(evidence.blocks, "similarity", "A303", "samples")
+    if not evidence.samples_are_nodes:
+        found += _parallel(evidence.blocks, "similarity", "A303", "samples")
     return found
 
 

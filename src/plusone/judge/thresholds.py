@@ -75,6 +75,8 @@ PEER_EQUAL = 0.05
 
 # Mean cosine between samples (or tokens): at 1 - c = 1e-4 two activations differ by the angle
 # sqrt(2 (1 - c)), 1.4 % of their length; below it the input hardly decides the output.
+# `plusone lab run oversmoothing`, test accuracy by 1 - c of what the head reads at the start: graph
+# nets of 16 layers at 1e-4 have 0.10 to 0.13 (chance is 0.10), with 0.04 or more 0.82 or more.
 PARALLEL = 1e-4
 # Similarity must have grown over the depth by at least this factor of 1 - c to be the net's doing.
 PARALLEL_GROWTH = 100.0

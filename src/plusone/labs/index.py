@@ -78,4 +78,8 @@ LABS = {
         module="plusone.labs.disulfide",
         summary="A protein's disulfide bonds are to its chain what skips are to a deep net.",
     ),
+    "gan": Entry(
+        module="plusone.labs.gan",
+        summary="A deep plain critic gives its generator no gradient; with skips it does.",
+    ),
 }

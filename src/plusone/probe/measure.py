@@ -27,6 +27,7 @@ def profile_evidence(profile: Profile) -> Evidence:
     where, what = first_non_finite(profile, branches)
     cut, cut_before = cut_blocks(profile)
     trunk = tuple(blocks[k] for k in profile.graph.trunk)
+    nodes = profile.signal.nodes
     return Evidence(
         blocks=blocks,
         end_to_end=EndToEnd(
@@ -39,6 +40,7 @@ def profile_evidence(profile: Profile) -> Evidence:
         cut_blocks=cut,
         cut_before=cut_before,
         trunk=tuple(block.name for block in trunk),
+        samples_are_nodes=nodes is not None and nodes.count == profile.trace.batch,
         not_measured=_gaps(profile),
     )
 
@@ -112,11 +114,12 @@ def _tokens(profile: Profile, block: Block) -> Value:
     reading = reading_at(profile, block)
     if reading is None or reading.tokens is None:
         return NOT_MEASURED
-    gram, batch = reading.tokens, profile.trace.batch
+    gram, batch, nodes = reading.tokens, profile.trace.batch, profile.signal.nodes
     shape = profile.trace.ops[reading_of(profile, block)].shapes[0]
     if shape[-1] < 2:
         return NOT_MEASURED
-    if len(shape) != 2 or batch is None or shape[0] % batch:
+    is_of_nodes = nodes is not None and nodes.count == shape[0]
+    if is_of_nodes or len(shape) != 2 or batch is None or shape[0] % batch:
         return _of_gram(mean_cosine(gram))
     step = max(1, shape[0] // MAX_TOKENS)
     sample = torch.arange(gram.shape[0]) * step // (shape[0] // batch)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from plusone.probe.nodes import Nodes
+
 # Samples used for the Gram matrix of representations: its cost grows with their square.
 MAX_SAMPLES = 32
 MAX_TOKENS = 32
@@ -22,7 +24,8 @@ class Moments:
     """What was read of one tensor of `shape`: `square[b]` is the mean of its squares in sample b.
 
     `gram` is the matrix of cosines between the first `MAX_SAMPLES` samples; `tokens` that between
-    at most `MAX_TOKENS` positions of the first sample (None where the tensor has none). A row of
+    at most `MAX_TOKENS` positions of the first sample, or nodes of a graph (None where the tensor
+    has none). A row of
     zeros (padding, an isolated node) has no direction: its cosines, with itself too, are 0.
     """
 
@@ -78,8 +81,11 @@ def rms_of_all(tensor: torch.Tensor) -> float:
     return math.nan if math.isnan(low) else max(-low, high)
 
 
-def moments(tensor: torch.Tensor, batch: int | None) -> Moments:
-    """The moments of one tensor with its Gram matrices. Cost: one read for small batches."""
+def moments(tensor: torch.Tensor, batch: int | None, nodes: Nodes | None = None) -> Moments:
+    """The moments of one tensor with its Gram matrices. Cost: one read for small batches.
+
+    `nodes` says which rows of a tensor with one for each node of a graph are compared.
+    """
     tensor = tensor.detach()
     rows = as_samples(tensor, batch)
     gram = None
@@ -94,7 +100,7 @@ def moments(tensor: torch.Tensor, batch: int | None) -> Moments:
         shape=tuple(tensor.shape),
         square=mean_square(tensor, batch) if square is None else square,
         gram=gram,
-        tokens=_token_gram(tensor, batch),
+        tokens=_token_gram(tensor, batch, nodes),
     )
 
 
@@ -188,19 +194,28 @@ def _cosines(products: torch.Tensor) -> torch.Tensor:
     return products / (norm[:, None] * norm[None, :])
 
 
-def _token_gram(tensor: torch.Tensor, batch: int | None) -> torch.Tensor | None:
-    """Cosines between positions: of [batch, tokens, channels], or of nodes in [nodes, channels]."""
-    has_batch = batch is not None and tensor.dim() > 0 and tensor.shape[0] == batch
-    if tensor.dim() == 3 and has_batch:
-        rows = tensor[0]
-    elif tensor.dim() == 2 and not has_batch:
-        rows = tensor
-    else:
-        return None
-    if rows.shape[0] < 2 or tensor.is_complex():
+def _token_gram(
+    tensor: torch.Tensor, batch: int | None, nodes: Nodes | None
+) -> torch.Tensor | None:
+    """Cosines between positions: of [batch, tokens, channels], also with tokens first, or of nodes
+    in [nodes, channels]."""
+    rows = None if tensor.is_complex() else _positions(tensor, batch, nodes)
+    if rows is None or rows.shape[0] < 2:
         return None
     step = max(1, rows.shape[0] // MAX_TOKENS)
     return _cosines(_products(rows[::step][:MAX_TOKENS])[0])
+
+
+def _positions(tensor: torch.Tensor, batch: int | None, nodes: Nodes | None) -> torch.Tensor | None:
+    """The rows of the positions of the first sample, or of a graph's nodes."""
+    if nodes is not None and tensor.dim() > 1 and tensor.shape[0] == nodes.count:
+        return tensor[nodes.component.to(tensor.device)].flatten(1)  # heads may have an axis
+    if tensor.dim() == 3 and batch in tensor.shape[:2]:
+        return tensor[0] if tensor.shape[0] == batch else tensor[:, 0]
+    if nodes is not None:
+        return None  # rows of a graph that are no nodes are edges
+    has_batch = batch is not None and tensor.dim() > 0 and tensor.shape[0] == batch
+    return tensor if tensor.dim() == 2 and not has_batch else None
 
 
 def mean_cosine(gram: torch.Tensor, pairs: torch.Tensor | None = None) -> float | None:

@@ -30,6 +30,7 @@ from plusone.probe.gradient import GradientProfile, gradient_profile
 from plusone.probe.measure import profile_evidence
 from plusone.probe.missing import why_no_blocks, why_none
 from plusone.probe.moments import mean_square
+from plusone.probe.nodes import nodes_in
 from plusone.probe.profile import Profile, read_borders
 from plusone.probe.signal import SignalObserver
 from plusone.records import NOT_MEASURED, Evidence, NotMeasured, ScanConfig, Value
@@ -67,7 +68,7 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
     A model whose backward cannot be run gives its signal alone, with the reason.
     """
     batch = batch_size(subject.args, subject.kwargs)
-    observer = SignalObserver(batch)
+    observer = SignalObserver(batch, nodes_in((subject.args, subject.kwargs)))
     with collector_paused():
         recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
         graph = find_skips(recording.trace)

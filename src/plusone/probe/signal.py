@@ -10,6 +10,7 @@ from plusone.capture.trace import Trace, ValueRef
 from plusone.graph.opkinds import ADD, CONCAT, MIXING, POOLING, SHAPE_ONLY, base_name
 from plusone.probe.batchnorm import Statistics, StatisticsObserver
 from plusone.probe.moments import Moments, mean_square, moments
+from plusone.probe.nodes import Nodes
 from plusone.probe.readings import Readings
 
 _JOINS = ADD | CONCAT
@@ -26,14 +27,14 @@ class SignalObserver:
     it made, `squares` a value that a join read to its mean squares, sample by sample.
     """
 
-    def __init__(self, batch: int | None) -> None:
-        self._batch = batch
+    def __init__(self, batch: int | None, nodes: Nodes | None = None) -> None:
+        self._batch, self.nodes = batch, nodes
         self.reset()
 
     def reset(self) -> None:
         """Forget everything that was noted."""
-        batch = self._batch
-        self.results: Readings[int, Moments] = Readings(lambda t: moments(t, batch))
+        batch, nodes = self._batch, self.nodes
+        self.results: Readings[int, Moments] = Readings(lambda t: moments(t, batch, nodes))
         self.squares: Readings[ValueRef, torch.Tensor] = Readings(self._square_of)
         self._norms = StatisticsObserver()
         self._pending: tuple[int, torch.Tensor, int] | None = None

@@ -1,0 +1,122 @@
+"""From the runs to the outcomes, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from plusone.labs.base import Conclusion, Runs, Table, effect
+from plusone.labs.gan.claim import COVERED
+from plusone.labs.gan.pictures import figures
+
+YARDSTICK = "digits and noise"
+_FLOOR = 1e-30  # a gradient of zero is this small
+
+
+def conclude(runs: Runs) -> Conclusion:
+    names = [arm.name for arm in runs.arms if arm.name != YARDSTICK]
+    found = {key: {n: runs.of(n, key) for n in names} for key in ("start", "modes", "distance")}
+    start, modes, distance = found["start"], found["modes"], found["distance"]
+    gradient = {
+        n: np.log10(np.maximum(np.median(runs.of(n, "gradients"), 1), _FLOOR)) for n in names
+    }
+    accused = {n: runs.of(n, "is accused") for n in names}
+    noise, real = runs.of(YARDSTICK, "noise"), runs.of(YARDSTICK, "real")
+    measured: dict[str, Sequence[float]] = {
+        "plain-start": list(start["plain"]),
+        "residual-start": list(np.abs(start["residual"])),
+        "generator": list(gradient["residual"] - gradient["plain"]),
+        "modes": list(modes["residual"] - modes["plain"]),
+        "frechet": list(np.log10(distance["plain"] / distance["residual"])),
+        "shallow": list(modes["plain, 2 blocks"]),
+        "classifier": [float(runs.of(YARDSTICK, "accuracy").min())],
+        "yardstick": list(np.log10(runs.of(YARDSTICK, "specks") / real)),
+        "spectral-start": list(start["plain, spectral norm"]),
+        "spectral-modes": list(modes["residual, spectral norm"] - modes["plain, spectral norm"]),
+        "he-start": list(np.abs(start["plain, He"])),
+        "he-modes": list(modes["plain, He"] - modes["residual"][: len(modes["plain, He"])]),
+        "covariance": list(np.log10(noise / real)),
+        "scan": list(accused["plain"] - accused["residual"]),
+    }
+    pairs = (("residual", "plain"), ("residual, spectral norm", "plain, spectral norm"))
+    return Conclusion(
+        measured=measured,
+        reading=_reading(runs, start, gradient),
+        effects=tuple(
+            effect(text, (one, list(values[one])), (other, list(values[other])))
+            for text, values in (
+                ("digits covered, of 10", modes),
+                ("log10 of the Frechet distance", {n: np.log10(d) for n, d in distance.items()}),
+            )
+            for one, other in pairs
+        ),
+        figures=figures(runs, names, _FLOOR),
+        tables=(_table(runs, names, gradient),),
+    )
+
+
+def failures(runs: Runs, name: str) -> int:
+    """Seeds whose generator covers fewer than five digits."""
+    return int((runs.of(name, "modes") < COVERED).sum())
+
+
+def _reading(
+    runs: Runs, start: Mapping[str, np.ndarray], gradient: Mapping[str, np.ndarray]
+) -> str:
+
+    def of(name: str) -> str:
+        seeds = len(runs.of(name, "modes"))
+        return (
+            f"{float(runs.mean(name, 'modes')):.1f} digits, Frechet distance "
+            f"{float(np.median(runs.of(name, 'distance'))):.3g}, {failures(runs, name)} of "
+            f"{seeds} seeds failed"
+        )
+
+    more = float(np.mean(gradient["residual"] - gradient["plain"]))
+    return (
+        f"Over the deep plain critic the gradient falls by {-start['plain'].mean():.1f} decades at "
+        f"the start, over its residual twin by {-start['residual'].mean():.2f}; during training "
+        f"the generator's gradient differs by {more:.1f} decades. With the plain critic: "
+        f"{of('plain')}. Residual: {of('residual')}. Spectral norm makes the plain critic vanish "
+        f"by {-start['plain, spectral norm'].mean():.1f} decades: {of('plain, spectral norm')}; "
+        f"the residual one with it: {of('residual, spectral norm')}. A plain critic of He's "
+        f"weights keeps the gradient ({start['plain, He'].mean():+.2f} decades): "
+        f"{of('plain, He')}. A plain critic of 2 blocks: {of('plain, 2 blocks')}. Held-out digits "
+        f"have the distance {float(runs.mean(YARDSTICK, 'real')):.3g}, independent pixels "
+        f"{float(runs.mean(YARDSTICK, 'specks')):.3g}. Neither measure looks beyond the pixels' "
+        f"covariance: Gaussian noise with the digits' has the distance "
+        f"{float(runs.mean(YARDSTICK, 'noise')):.3g} and "
+        f"{float(runs.mean(YARDSTICK, 'noise modes')):.0f} digits."
+    )
+
+
+def _table(runs: Runs, names: Sequence[str], gradient: Mapping[str, np.ndarray]) -> Table:
+    rows: list[tuple[str | float, ...]] = []
+    for name in names:
+        rows.append(
+            (
+                name,
+                float(runs.mean(name, "start")),
+                float(runs.mean(name, "end")),
+                float(gradient[name].mean()),
+                float(runs.mean(name, "modes")),
+                float(np.median(runs.of(name, "distance"))),
+                failures(runs, name),
+                float(runs.of(name, "is accused").mean()),
+            )
+        )
+    return Table(
+        title="Critics by name; means over seeds, of the distance the median",
+        columns=(
+            "critic",
+            "decades at the start",
+            "decades at the end",
+            "log10 generator's gradient",
+            "digits covered",
+            "Frechet distance",
+            "failures",
+            "G201 found",
+        ),
+        rows=tuple(rows),
+    )

@@ -1,0 +1,75 @@
+"""Which rows are the nodes of a graph that the model was given, and which of them to compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from plusone.capture.nested import tensors_in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nodes:
+    """The `count` nodes of a graph among the inputs; `component` are those of its largest one."""
+
+    count: int
+    component: torch.Tensor
+
+
+def nodes_in(inputs: object) -> Nodes | None:
+    """The nodes of the graph that comes with the inputs; None where nothing is one.
+
+    A graph is a list of edges [2, E] of whole numbers below the rows of a real input, as in
+    torch_geometric, or a matrix [N, N] beside an input of N rows that is sparse or symmetric.
+    Nodes of one component alone are compared: mixing cannot make others alike, and a batch of
+    graphs is one graph of many components.
+    """
+    tensors = [t for t in tensors_in(inputs) if not t.is_meta]
+    rows = {t.shape[0] for t in tensors if t.is_floating_point() and _is_list_of_rows(t)}
+    for tensor in tensors:
+        edges = _edges(tensor, rows)
+        if edges is not None and edges[1].numel():
+            count, pairs = edges
+            return Nodes(count=count, component=largest_component(pairs, count))
+    return None
+
+
+def _is_list_of_rows(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and tensor.dim() == 2 and tensor.shape[0] > 2
+
+
+def _edges(tensor: torch.Tensor, rows: set[int]) -> tuple[int, torch.Tensor] | None:
+    """The number of nodes and the edges [2, E], if the tensor holds edges."""
+    if tensor.dim() != 2:
+        return None
+    if tensor.layout is not torch.strided:
+        is_square = tensor.shape[0] == tensor.shape[1] and tensor.shape[0] in rows
+        pairs = tensor.detach().to_sparse_coo().coalesce().indices() if is_square else None
+        return None if pairs is None else (tensor.shape[0], pairs)
+    if tensor.dtype in (torch.int64, torch.int32) and tensor.shape[0] == 2 and tensor.numel():
+        low, high = (int(end) for end in torch.aminmax(tensor))
+        fitting = [count for count in rows if count > high]
+        return (min(fitting), tensor.long()) if fitting and low >= 0 else None
+    if tensor.shape[0] != tensor.shape[1] or not torch.equal(tensor, tensor.T):
+        return None
+    others = sum(1 for count in rows if count == tensor.shape[0])
+    return (tensor.shape[0], tensor.detach().nonzero().T) if others else None
+
+
+def largest_component(edges: torch.Tensor, count: int) -> torch.Tensor:
+    """The nodes of the largest connected component, in order.
+
+    Each node takes the least label around it, and then the label of its label, until nothing
+    changes: rounds grow with the logarithm of the number of nodes as a rule.
+    """
+    source, target = edges.to("cpu")
+    label = torch.arange(count)
+    while True:
+        least = label.scatter_reduce(0, target, label[source], "amin")
+        least = least.scatter_reduce(0, source, least[target], "amin")
+        least = least[least]
+        if torch.equal(least, label):
+            break
+        label = least
+    return (label == label.bincount().argmax()).nonzero()[:, 0]

@@ -1,0 +1,95 @@
+"""Which inputs are a graph, and which of its nodes are compared."""
+
+from __future__ import annotations
+
+import pytest
+import rustworkx
+import torch
+from torch import Tensor, nn
+
+import plusone
+from plusone.nn.models import GraphNet, normalized_adjacency
+from plusone.probe.moments import moments
+from plusone.probe.nodes import Nodes, largest_component, nodes_in
+
+X = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
+RING = torch.stack((torch.arange(40), torch.arange(40).roll(1)))
+
+
+def test_the_largest_component_is_that_of_rustworkx() -> None:
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        edges = torch.randint(60, (2, 35), generator=generator)
+        graph = rustworkx.PyGraph()
+        graph.add_nodes_from(range(60))
+        graph.add_edges_from_no_data([(int(a), int(b)) for a, b in edges.T])
+        components = rustworkx.connected_components(graph)
+        found = set(largest_component(edges, 60).tolist())
+        assert found in components
+        assert len(found) == max(map(len, components))
+
+
+def test_a_long_path_is_one_component() -> None:
+    path = torch.stack((torch.arange(999), torch.arange(1, 1000)))
+    assert torch.equal(largest_component(path[:, torch.randperm(999)], 1000), torch.arange(1000))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("form", ["edges", "dense", "coo", "csr"])
+def test_a_graph_is_found_in_each_of_its_forms(form: str) -> None:
+    adjacency = normalized_adjacency(RING, 40, sparse=True)
+    given = {
+        "edges": RING,
+        "dense": adjacency.to_dense(),
+        "coo": adjacency,
+        "csr": adjacency.to_sparse_csr(),
+    }[form]
+    found = nodes_in((X, given))
+    assert found is not None
+    assert found.count == 40
+    assert torch.equal(found.component, torch.arange(40))
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        (X,),
+        (X, torch.randint(40, (40, 5))),
+        (X, torch.randn(40, 40)),
+        (torch.randint(100, (2, 30)),),
+        (torch.randn(2, 3, 8, 8), torch.randint(100, (2, 30))),
+        (X, torch.tensor([[0, 50], [1, 2]])),
+    ],
+)
+def test_other_inputs_are_no_graph(inputs: tuple[Tensor, ...]) -> None:
+    assert nodes_in(inputs) is None
+
+
+def test_nodes_of_one_component_alone_are_compared() -> None:
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
+    x[:30] = x[0]
+    nodes = Nodes(count=40, component=torch.arange(30))
+    gram = moments(x, None, nodes).tokens
+    assert gram is not None
+    torch.testing.assert_close(gram, torch.ones_like(gram))
+
+
+def test_tokens_are_found_where_they_come_before_the_samples() -> None:
+    x = torch.randn(7, 3, 5, generator=torch.Generator().manual_seed(2))
+    gram = moments(x, 3).tokens
+    u = nn.functional.normalize(x[:, 0].double(), dim=1)
+    torch.testing.assert_close(gram, u @ u.T, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_nodes_that_come_with_a_matrix_are_over_smoothed_and_no_parallel_inputs(
+    sparse: bool,
+) -> None:
+    torch.manual_seed(0)
+    model = GraphNet(6, 3, num_layers=24).eval()
+    edges = torch.cat((RING, torch.randint(40, (2, 80))), 1)
+    inputs = (X, normalized_adjacency(edges, 40, sparse=sparse))
+    report = plusone.scan(model, inputs, quick=True, timed=False)
+    codes = [f.code for f in report.findings]
+    assert "A302" in codes
+    assert "A303" not in codes
