@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from plusone.labs.base.extra import need
 from plusone.labs.gan.nets import pictures
 from plusone.labs.training import TrainConfig, accuracy, train
+from plusone.target.torchvision import make_importable
 
 NUM_FEATURES = 32
 SURE, SHARE = 0.9, 0.02  # of a digit's probability, and of the pictures (an even share is 0.1)
@@ -51,6 +52,7 @@ class Judge:
     def distance(self, real: Tensor, made: Tensor) -> float:
         """|m_1 - m_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^1/2) of the features, by torchmetrics
         (Heusel et al. 2017, arXiv 1706.08500), which adds up in float64."""
+        make_importable()  # torchmetrics imports torchvision
         fid = need("torchmetrics.image.fid").FrechetInceptionDistance(feature=self.features)
         fid.update(real, real=True)
         fid.update(made, real=False)
