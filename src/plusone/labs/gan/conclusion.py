@@ -84,10 +84,10 @@ def _reading(
         f"weights keeps the gradient ({start['plain, He'].mean():+.2f} decades): "
         f"{of('plain, He')}. A plain critic of 2 blocks: {of('plain, 2 blocks')}. Held-out digits "
         f"have the distance {float(runs.mean(YARDSTICK, 'real')):.3g}, independent pixels "
-        f"{float(runs.mean(YARDSTICK, 'specks')):.3g}. Neither measure looks beyond the pixels' "
-        f"covariance: Gaussian noise with the digits' has the distance "
-        f"{float(runs.mean(YARDSTICK, 'noise')):.3g} and "
-        f"{float(runs.mean(YARDSTICK, 'noise modes')):.0f} digits."
+        f"{float(runs.mean(YARDSTICK, 'specks')):.3g}, and Gaussian noise with the digits' "
+        f"covariance {float(runs.mean(YARDSTICK, 'noise')):.3g} and "
+        f"{float(runs.mean(YARDSTICK, 'noise modes')):.0f} digits: what neither measure tells "
+        "apart from digits where these are near those of the digits."
     )
 
 

@@ -30,7 +30,7 @@ CRITICS: Mapping[str, Mapping[str, Option]] = {
 
 def plan(is_full: bool) -> Plan:
     data = "mnist" if is_full else "digits"
-    shared: dict[str, Option] = {"data": data, "blocks": DEEP, "steps": 2000 if is_full else 300}
+    shared: dict[str, Option] = {"data": data, "blocks": DEEP, "steps": 800 if is_full else 300}
     # In quick mode the limits have one seed.
     arms = [
         Arm(name=name, options={**shared, **own}, seeds=(0,) if k > 2 and not is_full else None)

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from plusone.labs.base import Figure, Runs
-from plusone.labs.show.figures import BLUE, GREEN, ORANGE, PURPLE, QUIET, TEAL, Axes, band, draw
+from plusone.labs.show.figures import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    QUIET,
+    TEAL,
+    Axes,
+    band,
+    draw,
+    ticks,
+)
 
 COLORS = {
     "plain": (ORANGE, "-"),
@@ -39,6 +50,7 @@ def figures(runs: Runs, names: Sequence[str], floor: float) -> tuple[Figure, ...
             title="After training, by seed", xlabel="Frechet distance", ylabel="digits covered"
         )
         right.set_ylim(-0.5, 10.5)
+        ticks(right, (10, 30, 100, 300, 1000))
         handles, labels = left.get_legend_handles_labels()
         left.figure.legend(handles, labels, loc="outside lower center", ncols=3)
 
