@@ -21,7 +21,7 @@ NUM_EXACT = 64
 
 
 def plan(is_full: bool) -> Plan:
-    data, width, depth, steps = ("mnist", 48, 32, 400) if is_full else ("digits", 32, 16, 150)
+    data, width, depth, steps = ("mnist", 48, 16, 400) if is_full else ("digits", 32, 16, 150)
     shared: dict[str, Option] = {"data": data, "width": width, "depth": depth, "steps": steps}
     nets = [Arm(name=step_name(h), options={**shared, "step": h}) for h in STEPS]
     return Plan(
