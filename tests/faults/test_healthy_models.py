@@ -17,10 +17,10 @@ from support.modes import modes
 TUNED, HELD_OUT, ZOO = healthy.tuned(), held_out.controls(), zoo_controls()
 
 
-def cases(controls: list[Control], why: dict[str, str]) -> list[Any]:
+def cases(controls: list[Control], why: dict[str, str], *, every: int = 1) -> list[Any]:
     params = []
     for index, control in enumerate(controls):
-        for mode, marks in modes(index):
+        for mode, marks in modes(index, every=every):
             title = f"{control.name} ({mode})"
             if control.is_slow or "depth=200" in title:
                 marks.append(pytest.mark.slow)
@@ -42,7 +42,7 @@ def test_a_held_out_healthy_model_is_silent(control: Control, mode: str) -> None
 
 
 @pytest.mark.zoo
-@pytest.mark.parametrize(("control", "mode"), cases(ZOO, known.ZOO))
+@pytest.mark.parametrize(("control", "mode"), cases(ZOO, known.ZOO, every=2))
 def test_a_model_of_the_zoo_is_silent(control: Control, mode: str) -> None:
     assert not run_control(control, mode).reason
 

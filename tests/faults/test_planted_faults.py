@@ -10,6 +10,8 @@ from faults import held_out, known, tables
 from faults.case import Fault
 from faults.trial import is_at, run_fault
 
+from support.modes import gate
+
 TUNED, HELD_OUT = tables.tuned(), held_out.faults()
 # At this depth a scan takes seconds.
 DEEP = ("depth=200", "200 plain")
@@ -17,9 +19,9 @@ DEEP = ("depth=200", "200 plain")
 
 def cases(faults: list[Fault]) -> list[Any]:
     params = []
-    for fault in faults:
+    for index, fault in enumerate(faults):
         title = f"{fault.kind}: {fault.name}"
-        marks: list[Any] = []
+        marks = gate(index, every=2)
         if any(word in title for word in DEEP):
             marks.append(pytest.mark.slow)
         if title in known.FAULTS:

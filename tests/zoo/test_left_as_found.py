@@ -1,7 +1,7 @@
 """Every model of the zoo comes back bit by bit from a scan, also from one that was interrupted.
 
-In the gate one stage of the scan is interrupted, drawn for each model, and every fifth light model
-has its spectra measured; `make full` takes all of both.
+The gate takes every second model and interrupts one stage of its scan, drawn for each; some light
+ones have their spectra measured. `make full` takes all.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from plusone.records import ScanConfig
 from zoo.all_models import ALL_MODELS
 from zoo.entry import Entry
 
+from support.modes import gate
+
 pytestmark = pytest.mark.zoo
 
 # Spectra take most of the time; they run where the entry is light.
-_EACH = 5
+_EACH = 4
 _FULL = ScanConfig(samples=1, tolerance=0.5)
 _QUICK = ScanConfig(quick=True)
 
@@ -31,7 +33,7 @@ _QUICK = ScanConfig(quick=True)
 def cases() -> list[Any]:
     found = []
     for index, entry in enumerate(ALL_MODELS):
-        marks = [pytest.mark.slow] * entry.is_slow
+        marks = [pytest.mark.slow] * entry.is_slow + gate(index, every=2)
         config = _FULL if entry.is_light and index % _EACH == 0 else _QUICK
         found.append(pytest.param(entry, config, 1, id=entry.name, marks=marks))
         name, marks = f"{entry.name}, every stage", [*marks, pytest.mark.long]
