@@ -41,7 +41,9 @@ def test_a_fault_is_found_and_a_healthy_model_left_alone(
     assert is_accused(case) == case.has_fault
 
 
-@pytest.mark.parametrize("case", smoothing_cases.faulty(), ids=lambda c: f"{c.source}: {c.name}")
+@pytest.mark.parametrize(
+    "case", list(smoothing_cases.faulty()), ids=lambda c: f"{c.source}: {c.name}"
+)
 @pytest.mark.filterwarnings("ignore")
 def test_fix_keeps_the_positions_of_an_over_smoothed_net_apart(case: Case) -> None:
     torch.manual_seed(0)
