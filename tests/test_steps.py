@@ -29,6 +29,11 @@ def test_the_limit_is_its_closed_form(eigenvalues: list[complex], limit: float) 
     assert euler_limit(eigenvalues) == pytest.approx(limit, nan_ok=True)
 
 
+def test_what_is_smaller_than_rounding_is_no_eigenvalue() -> None:
+    assert euler_limit([1e-8, -2.0]) == 0.0
+    assert euler_limit([1e-8, -2.0], rounding=1e-7) == pytest.approx(1.0)
+
+
 def test_no_eigenvalues_grow_by_nothing_known() -> None:
     assert math.isnan(euler_growth([]))
     assert euler_growth([-0.5, 0.5j], step=2.0) == pytest.approx(abs(1 + 1j))

@@ -23,17 +23,18 @@ def euler_growth(eigenvalues: ArrayLike, step: float = 1.0) -> float:
     return float(np.abs(1 + z).max()) if z.size else math.nan
 
 
-def euler_limit(eigenvalues: ArrayLike) -> float:
+def euler_limit(eigenvalues: ArrayLike, *, rounding: float = 0.0) -> float:
     """h* = min -2 Re(lambda) / |lambda|^2, the largest step with |1 + h lambda| <= 1 for all.
 
     0 where an eigenvalue does not decay (Re lambda >= 0 and lambda not 0): no step is stable;
-    infinite where all are 0. Rounding counts as no eigenvalue: below 1e-12 of the largest.
+    infinite where all are 0. What is smaller than `rounding`, or than 1e-12 of the largest, counts
+    as 0: of a singular matrix in float32 an eigenvalue of 0 comes out as 1e-8 of either sign.
     """
     found = np.asarray(eigenvalues, dtype=complex).ravel()
     if not np.isfinite(found).all():
         return math.nan
     size = np.abs(found)
-    kept = found[size > 1e-12 * size.max(initial=0.0)]
+    kept = found[size > max(1e-12 * size.max(initial=0.0), rounding)]
     if not kept.size:
         return math.inf
     return float(max((-2 * kept.real / np.abs(kept) ** 2).min(), 0.0))

@@ -9,7 +9,7 @@ from torch import nn
 from plusone.labs.base import Arm, RunConfig, run_lab
 from plusone.labs.gan.lab import CRITICS, measure
 from plusone.labs.gan.nets import NUM_NOISE, Generator, critic, critic_decades, pictures
-from plusone.labs.gan.play import Game, gradient_norm, play
+from plusone.labs.gan.play import Game, Played, gradient_norm, play
 from plusone.labs.gan.quality import Features, Judge, judge, noise_like, specks_like
 
 
@@ -90,7 +90,7 @@ def test_the_norm_of_a_tiny_gradient_is_no_zero() -> None:
 
 
 def test_one_seed_gives_one_game() -> None:
-    def once() -> list[float]:
+    def once() -> Played:
         torch.manual_seed(0)
         net, generator = critic(64, 2, skips=True), Generator(64, -1.0, 2.0)
         return play(net, generator, pictures("digits").inputs, Game(steps=3, seed=5))
@@ -108,7 +108,7 @@ def test_a_plain_critic_sends_its_generator_next_to_nothing() -> None:
     for skips in (False, True):
         torch.manual_seed(0)
         net, generator = critic(64, 12, skips=skips), Generator(64, -1.0, 2.0)
-        norms[skips] = np.median(play(net, generator, real, Game(steps=10)))
+        norms[skips] = np.median(play(net, generator, real, Game(steps=10)).norms)
     assert norms[True] > 1e6 * norms[False]
 
 

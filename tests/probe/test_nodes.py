@@ -50,10 +50,20 @@ def test_a_graph_is_found_in_each_of_its_forms(form: str) -> None:
     assert torch.equal(found.component, torch.arange(40))
 
 
+def test_features_that_are_one_for_each_node_are_no_graph() -> None:
+    names = torch.eye(40)
+    assert nodes_in((names,)) is None
+    for inputs in ((names, RING), (names, normalized_adjacency(RING, 40, sparse=True).to_dense())):
+        found = nodes_in(inputs)
+        assert found is not None
+        assert torch.equal(found.component, torch.arange(40))
+
+
 @pytest.mark.parametrize(
     "inputs",
     [
         (X,),
+        (normalized_adjacency(RING, 40, sparse=True).to_dense(),),
         (X, torch.randint(40, (40, 5))),
         (X, torch.randn(40, 40)),
         (torch.randint(100, (2, 30)),),

@@ -53,6 +53,20 @@ def test_whole_jacobians_give_the_mean_over_samples_of_their_eigenvalues() -> No
     assert found.growth_error == pytest.approx(np.std(growths(j), ddof=1) / math.sqrt(3))
 
 
+@pytest.mark.parametrize("kind", ["gated", "projection"])
+def test_a_singular_jacobian_has_the_limit_in_float32_that_it_has_in_float64(kind: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    k = torch.randn(10, 16, 16, generator=generator, dtype=torch.float64) / 4
+    if kind == "gated":  # Haber and Ruthotto's -K^T D K, half of whose gates are shut
+        jacobians = -k.mT @ torch.diag((torch.arange(16) % 2).double()) @ k
+    else:
+        q = torch.linalg.qr(k[:, :, :5]).Q
+        jacobians = -q @ q.mT
+    exact, found = of_jacobians(jacobians), of_jacobians(jacobians.float())
+    assert exact.limit > 0.1
+    assert found.limit == pytest.approx(exact.limit, rel=1e-4)
+
+
 def test_arnoldi_is_exact_where_its_space_is_all_of_the_matrix() -> None:
     j = torch.randn(2, 6, 6, dtype=torch.float64)
     found, dense = found_by_arnoldi(j), of_jacobians(j)

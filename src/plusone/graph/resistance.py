@@ -98,7 +98,7 @@ def resistance(inverse: FloatArray, pairs: Sequence[Pair]) -> FloatArray:
 
 def overlaps(inverse: FloatArray, pairs: Sequence[Pair]) -> FloatArray:
     """B^T L^+ B, [pairs, pairs]: resistances on the diagonal, on a bare chain the lengths of loops
-    and how much of them two loops share (Harrison and Sternberg 1994, 10.1006/jmbi.1994.1288)."""
+    and how much of them two loops share (Harrison and Sternberg 1994, J. Mol. Biol. 244:448)."""
     b = np.zeros((len(inverse), len(pairs)))
     for column, (i, j) in enumerate(pairs):
         b[i, column], b[j, column] = 1.0, -1.0

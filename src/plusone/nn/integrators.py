@@ -13,7 +13,7 @@ the same branch and ask it at more places:
 
 The branch of a block is constant in its time. The linear part of a step, z = h lambda for an
 eigenvalue lambda of f's Jacobian, multiplies by the polynomial R(z) = 1 + z, 1 + z + z^2/2 and the
-exponential's first five terms; `plusone.theory.euler_limit` has the largest step with |R| <= 1.
+exponential's first five terms; `plusone.theory.euler_limit` has Euler's largest step with |R| <= 1.
 
 Test: Euler equals torchdiffeq's bit by bit; orders of 1, 2 and 4; R(z) on linear branches.
 """

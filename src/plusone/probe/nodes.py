@@ -21,13 +21,16 @@ def nodes_in(inputs: object) -> Nodes | None:
     """The nodes of the graph that comes with the inputs; None where nothing is one.
 
     A graph is a list of edges [2, E] of whole numbers below the rows of a real input, as in
-    torch_geometric, or a matrix [N, N] beside an input of N rows that is sparse or symmetric.
+    torch_geometric, or a matrix [N, N], not diagonal, beside another input of N rows that is sparse
+    or symmetric; the first of either, in this order.
     Nodes of one component alone are compared: mixing cannot make others alike, and a batch of
     graphs is one graph of many components.
     """
     tensors = [t for t in tensors_in(inputs) if not t.is_meta]
-    rows = {t.shape[0] for t in tensors if t.is_floating_point() and _is_list_of_rows(t)}
-    for tensor in tensors:
+    rows = [t.shape[0] for t in tensors if t.is_floating_point() and _is_list_of_rows(t)]
+    told = [t for t in tensors if t.layout is not torch.strided or not t.is_floating_point()]
+    others = [t for t in tensors if t.layout is torch.strided and t.is_floating_point()]
+    for tensor in (*told, *others):
         edges = _edges(tensor, rows)
         if edges is not None and edges[1].numel():
             count, pairs = edges
@@ -39,7 +42,7 @@ def _is_list_of_rows(tensor: torch.Tensor) -> bool:
     return tensor.layout is torch.strided and tensor.dim() == 2 and tensor.shape[0] > 2
 
 
-def _edges(tensor: torch.Tensor, rows: set[int]) -> tuple[int, torch.Tensor] | None:
+def _edges(tensor: torch.Tensor, rows: list[int]) -> tuple[int, torch.Tensor] | None:
     """The number of nodes and the edges [2, E], if the tensor holds edges."""
     if tensor.dim() != 2:
         return None
@@ -53,8 +56,9 @@ def _edges(tensor: torch.Tensor, rows: set[int]) -> tuple[int, torch.Tensor] | N
         return (min(fitting), tensor.long()) if fitting and low >= 0 else None
     if tensor.shape[0] != tensor.shape[1] or not torch.equal(tensor, tensor.T):
         return None
-    others = sum(1 for count in rows if count == tensor.shape[0])
-    return (tensor.shape[0], tensor.detach().nonzero().T) if others else None
+    is_beside = rows.count(tensor.shape[0]) > (1 if tensor.is_floating_point() else 0)
+    pairs = tensor.detach().nonzero().T
+    return (tensor.shape[0], pairs) if is_beside and bool((pairs[0] != pairs[1]).any()) else None
 
 
 def largest_component(edges: torch.Tensor, count: int) -> torch.Tensor:

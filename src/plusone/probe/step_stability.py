@@ -45,8 +45,12 @@ class StepStability:
 
 def of_jacobians(jacobian_BNN: torch.Tensor) -> StepStability:
     """From whole Jacobians of the branch; NaN where one is not finite."""
-    found = [_eigenvalues(j.double().cpu().numpy()) for j in jacobian_BNN]
-    return _summary(found, [0.0] * len(found), is_exact=True)
+    matrices = [j.double().cpu().numpy() for j in jacobian_BNN]
+    eps = torch.finfo(jacobian_BNN.dtype).eps
+    levels = [_rounding(j, eps) for j in matrices]
+    return _summary(
+        [_eigenvalues(j) for j in matrices], [0.0] * len(matrices), levels, is_exact=True
+    )
 
 
 def by_arnoldi(operator: Operator, *, start_BN: torch.Tensor, shift: float = 0.0) -> StepStability:
@@ -59,8 +63,10 @@ def by_arnoldi(operator: Operator, *, start_BN: torch.Tensor, shift: float = 0.0
         NotMeasurable: the operator cannot be applied.
     """
     h_BKK, is_lost = _hessenberg(operator, start_BN)
-    values, residuals = [], []
+    eps = torch.finfo(start_BN.dtype).eps
+    values, residuals, levels = [], [], []
     for h, lost in zip(h_BKK, is_lost, strict=True):
+        levels.append(_rounding(h, eps) + eps * abs(shift))
         if lost:
             values.append(np.array([complex(math.nan)]))
             residuals.append(math.nan)
@@ -76,7 +82,7 @@ def by_arnoldi(operator: Operator, *, start_BN: torch.Tensor, shift: float = 0.0
         values.append(ritz + shift)
         widest = int(np.abs(1 + ritz + shift).argmax())
         residuals.append(float(h[size, size - 1] * abs(vectors[-1, widest])))
-    return _summary(values, residuals, is_exact=False)
+    return _summary(values, residuals, levels, is_exact=False)
 
 
 def _hessenberg(operator: Operator, start_BN: torch.Tensor) -> tuple[np.ndarray, list[bool]]:
@@ -104,11 +110,24 @@ def _eigenvalues(jacobian: np.ndarray) -> np.ndarray:
     return found
 
 
+def _rounding(matrix: np.ndarray, eps: float) -> float:
+    """How far from 0 rounding may put an eigenvalue of 0 of a matrix that is near normal."""
+    if not np.isfinite(matrix).all():
+        return 0.0
+    return len(matrix) * eps * float(np.linalg.norm(matrix, 2))
+
+
 def _summary(
-    eigenvalues: Sequence[np.ndarray], residuals: Sequence[float], *, is_exact: bool
+    eigenvalues: Sequence[np.ndarray],
+    residuals: Sequence[float],
+    levels: Sequence[float],
+    *,
+    is_exact: bool,
 ) -> StepStability:
     growths = np.array([euler_growth(values) for values in eigenvalues])
-    limits = np.array([euler_limit(values) for values in eigenvalues])
+    limits = np.array(
+        [euler_limit(v, rounding=level) for v, level in zip(eigenvalues, levels, strict=True)]
+    )
     residual = float(np.mean(residuals))
     return StepStability(
         growth=float(growths.mean()),

@@ -152,9 +152,11 @@ def test_mnist_is_downloaded_once_and_read_from_its_own_format(
     files = {f"{part}-{end}": c for part in ("train", "t10k") for end, c in parts.items()}
     _serve(monkeypatch, server, "mnist", files)
     split = data.mnist()
-    assert split.targets.tolist() == sorted(classes.tolist())
-    back = (split.inputs[0, 0] * 0.3081 + 0.1307) * 255
-    assert np.allclose(back.numpy(), pixels[0], atol=1e-3)
+    assert sorted(split.targets.tolist()) == sorted(classes.tolist())
+    assert split.targets[:10].unique().numel() > 4
+    back = (split.inputs[:, 0] * 0.3081 + 0.1307) * 255
+    for picture, kind in zip(back.numpy(), split.targets.tolist(), strict=True):
+        assert any(np.allclose(picture, one, atol=1e-3) for one in pixels[classes == kind])
     for file in server[0].iterdir():
         file.unlink()
     data.mnist.cache_clear()

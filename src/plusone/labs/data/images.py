@@ -56,13 +56,18 @@ def pictures(size: int = 32) -> Tensor:
 
 @cache
 def mnist() -> Split:
-    """Images [N, 1, 28, 28] of handwritten digits: 20,000, and 100 of each digit of the test."""
+    """Images [N, 1, 28, 28] of handwritten digits: 20,000, and 100 of each digit of the test, in an
+    order drawn once, so that the first are of all digits."""
     found = located("mnist")
     (train, train_classes), (test, test_classes) = (
         _mnist_part(found, part) for part in ("train", "test")
     )
     train, train_classes = _of_each(train, train_classes, 2000)
     test, test_classes = _of_each(test, test_classes, 100)
+    dice = np.random.default_rng(0)
+    orders = [dice.permutation(len(train)), dice.permutation(len(test))]
+    train, train_classes = train[orders[0]], train_classes[orders[0]]
+    test, test_classes = test[orders[1]], test_classes[orders[1]]
 
     def ready(images: np.ndarray) -> Tensor:
         return (torch.from_numpy(images).float()[:, None] / 255 - 0.1307) / 0.3081

@@ -63,6 +63,7 @@ def unfolded(piece: Piece, draw: np.random.Generator) -> Mapping[str, object]:
     pairings = [mean_path(chain_graph(n, pairs)) for pairs in other_pairings(bonds)]
     native = mean_path(chain_graph(n, bonds))
     return {
+        "starts": float(n - max(spans)),
         "bare error": abs(bare / ((n**2 - 1) / (6 * n)) - 1),
         "bonds": share(bonds),
         "random": [share(pairs) for pairs in randoms],
@@ -143,11 +144,14 @@ def contact_graph(piece: Piece, bonds: Sequence[Pair] = ()) -> PathGraph:
     )
 
 
-def network_fluctuation(piece: Piece, bonds: Sequence[Pair] = ()) -> np.ndarray:
-    """The Gaussian network model's (L^+)_ii, [residues], with springs of 10 for the bonds."""
+def network_fluctuation(
+    piece: Piece, bonds: Sequence[Pair] = (), *, spring: float = BOND_SPRING
+) -> np.ndarray:
+    """The Gaussian network model's (L^+)_ii, [residues], with springs of so many contacts' for the
+    bonds."""
     graph = contact_graph(piece, bonds)
     springs = np.ones(len(graph.source))
-    springs[len(springs) - len(bonds) :] = BOND_SPRING
+    springs[len(springs) - len(bonds) :] = spring
     found: np.ndarray = pseudo_inverse(laplacian(graph, springs)).diagonal()
     return found
 
@@ -163,7 +167,10 @@ def folded(piece: Piece) -> Mapping[str, object]:
         "b factors": b,
     }
     if piece.bonds:
-        changed = network_fluctuation(piece, piece.bonds) / without - 1
+        changed, softly = (
+            network_fluctuation(piece, piece.bonds, spring=spring) / without - 1
+            for spring in (BOND_SPRING, 1.0)
+        )
         ends = sorted({end for pair in piece.bonds for end in pair})
-        found["folded change"] = [float(changed.mean()), float(changed[ends].mean())]
+        found["folded change"] = [float(c.mean()) for c in (changed, changed[ends], softly[ends])]
     return found

@@ -3,7 +3,9 @@
 A bond between residues i and j of a Gaussian chain takes all motion of one against the other up to
 a step's, so bonds over most of a chain leave it as stiff as its longest stretch without one; local
 ones (i, i + 3) change nothing beyond their neighbours. In the folded network a residue has some ten
-contacts, and one more spring is a tenth of its stiffness. B factors hold crystal contacts, disorder
+contacts; with a bond's spring of ten contacts', as a covalent bond is stiffer by far, its cysteines
+lose between a sixth and a half, and with one of a single contact's a tenth (both are in the table:
+the spring decides that number). B factors hold crystal contacts, disorder
 and errors of refinement too; a correlation with the model of 0.6 is what is commonly found (Kundu
 et al. 2002, Biophys. J. 83:723). A net of gain 0.7 loses a third of its gradient in every layer.
 """

@@ -126,7 +126,7 @@ def tables(runs: Runs, pieces: Pieces) -> tuple[Table, ...]:
         head = (str(p["name"]), number(p, "residues"), float(num_bonds(p)))
         b = number(p, "b correlation")
         if not num_bonds(p):
-            rows.append((*head, *[math.nan] * 9, b))
+            rows.append((*head, *[math.nan] * 11, b))
             continue
         random, local, value = array(p, "random"), array(p, "local"), number(p, "bonds")
         paths, loops, change = (array(p, key) for key in ("paths", "loops", "folded change"))
@@ -139,7 +139,7 @@ def tables(runs: Runs, pieces: Pieces) -> tuple[Table, ...]:
                 _p_value(value, local),
                 *map(float, paths[:2]),
                 *map(float, loops),
-                float(change[0]),
+                *map(float, change),
                 b,
             )
         )
@@ -158,7 +158,9 @@ def tables(runs: Runs, pieces: Pieces) -> tuple[Table, ...]:
     return (
         Table(
             title="By chain. p: share of the draws whose motion is at most that with the bonds; "
-            "loops: entropy that the bonds take, kcal/mol at 298 K, together and one by one",
+            "loops: entropy that the bonds take, kcal/mol at 298 K, together and one by one; "
+            "folded: relative change of motion by bonds of ten contacts' springs, at cysteines "
+            "also of one",
             columns=(
                 "chain",
                 "residues",
@@ -172,6 +174,8 @@ def tables(runs: Runs, pieces: Pieces) -> tuple[Table, ...]:
                 "loops",
                 "one by one",
                 "folded",
+                "at cysteines",
+                "a contact's spring",
                 "B correlation",
             ),
             rows=tuple(rows),

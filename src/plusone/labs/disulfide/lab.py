@@ -198,16 +198,22 @@ def _reading(measured: Mapping[str, Sequence[float]], pieces: Pieces, runs: Runs
     mean = {key: float(np.mean(values)) for key, values in measured.items()}
     test = {net: float(runs.mean(f"net: {net}", "test")) for net in NETS}
     start = {net: float(runs.mean(f"net: {net}", "start")) for net in NETS}
+    softly = float(np.mean([array(piece, "folded change")[2] for piece in pieces]))
+    fewest = min(int(number(piece, "starts")) for piece in pieces)
+    is_span = max(abs(mean["places"]), abs(mean["net-places"])) <= 0.1
+    place = "The span counts more than the place" if is_span else "The place counts too"
     return (
         f"Over {len(pieces)} chains the bonds leave {mean['unfolded']:.0%} of the unfolded "
         f"chain's motion (as many local ones {mean['local']:.0%}) and {mean['paths']:.0%} of its "
         f"mean path; of the folded protein's motion they take {-mean['folded']:.1%}, at the "
-        f"cysteines {-mean['cysteines']:.0%}. A net of the shown chain's length without skips has "
+        f"cysteines {-mean['cysteines']:.0%} ({-softly:.0%} if a bond is as soft as a contact). "
+        "A net of the shown chain's length without skips has "
         f"a test accuracy of {test['none']:.2f} (gradient 10^{start['none']:.1f} at the start); "
         f"with the protein's bonds as its only skips {test['bonds']:.2f} "
-        f"(10^{start['bonds']:.1f}), with as many local ones {test['local']:.2f}. It is the span "
-        "that counts, not the place: the same spans at random places give "
-        f"{test['random places']:.2f}, and differ in the chain's motion by {mean['places']:+.2f}; "
+        f"(10^{start['bonds']:.1f}), with as many local ones {test['local']:.2f}. {place}: "
+        f"the same spans at random places give {test['random places']:.2f}, and differ in the "
+        f"chain's motion by {mean['places']:+.2f} (where a span is nearly the whole chain there "
+        f"are few places, {fewest} for the longest bond of one chain); "
         f"of the other pairings of the same cysteines {mean['pairings']:.0%} have shorter paths. "
         f"Together the bonds cost {mean['shared']:.0%} of the entropy that they would one by one."
     )

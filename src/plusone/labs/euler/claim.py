@@ -6,9 +6,12 @@ anew in every block are no function of time: with steps of 1/L what is left of t
 independent terms of 1/L, so it falls as L^(-1/2) to nothing (Cohen et al. 2021, arXiv 2105.12245).
 A trained net whose steps are too long is no approximation of a differential equation, and finer
 steps change what it computes (Ott et al. 2020, arXiv 2007.15386).
-The control of training is of the two nets that the claim compares: the one of h = 4, which is a
-limit, trains worse (0.85 to 0.91 of digits). Both modes have 16 blocks: of 32 a plain net was
-trained to 0.66 only, so that doubling its blocks showed less (-0.56).
+
+Changed after first runs, and no interval: the control of training is of the two nets that the claim
+compares, without the one of h = 4, which trains worse (0.85 to 0.91 of digits). And the claim on a
+finer grid is of h = 1, the ordinary residual block; at 1/8, where it stood first, the blocks move
+their input so little that even each of them four times at full step changes the accuracy by 0.01,
+so that nothing could refute it. It stays as a limit.
 """
 
 from __future__ import annotations
@@ -55,7 +58,7 @@ CLAIM = Claim(
         ),
         Prediction(
             key="refined",
-            text="test accuracy with a quarter of the step less that of the trained net, h = 1/8",
+            text="test accuracy with a quarter of the step less that of the trained net, h = 1",
             low=-0.02,
         ),
         Prediction(
@@ -77,7 +80,7 @@ CLAIM = Claim(
         ),
         Prediction(
             key="trained",
-            text="test accuracy as trained of the worse of the two, h = 1/8 and plain",
+            text="test accuracy as trained of the worse of the two, h = 1 and plain",
             low=0.85,
             role="control",
         ),
@@ -100,6 +103,12 @@ CLAIM = Claim(
             text="order over depth where each block draws its own weights (theory: 1/2, no ODE)",
             low=0.4,
             high=0.6,
+            role="limit",
+        ),
+        Prediction(
+            key="refined-short",
+            text="test accuracy with a quarter of the step less that of the trained net, h = 1/8",
+            low=-0.02,
             role="limit",
         ),
         Prediction(

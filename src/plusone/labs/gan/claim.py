@@ -10,7 +10,9 @@ the norm. With skips a block multiplies the square by 1 + 1/36, or 1 + 1/64: und
 
 Changed after a first run, and no interval: the training recipe (`play.py` tells why), and what the
 Frechet distance is held against. That was Gaussian noise with the digits' covariance, from which it
-does not tell digits; the number stays as a limit, and the control asks for less.
+does not tell digits; the number stays as a limit, and the control asks for less. The last two
+limits were added later: whether the generator fails for its gradient's size or for a critic that
+has learned nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ CLAIM = Claim(
     name="gan",
     title="A deep critic's gradient to its generator",
     statement=(
-        "The gradient that a deep plain critic sends to its generator vanishes, so that the "
-        "generator learns little; skips in the critic bring it through, spectral norm does not."
+        "The gradient that a deep plain critic sends to its generator vanishes, and with it what "
+        "the critic learns itself, so that the generator learns little; skips in the critic bring "
+        "both back, spectral norm does not."
     ),
     equation="dL/dx = dL/dD (prod W_l' diag) -> 6^-L (plain), 8^-L (spectral norm); with skips ~ 1",
     control=(
@@ -123,6 +126,20 @@ CLAIM = Claim(
             "that of the residual ones",
             low=1.0,
             high=1.0,
+            role="limit",
+        ),
+        Prediction(
+            key="critic",
+            text="loss of the deep plain critic in the second half of training (2 ln 2 = 1.386 is "
+            "chance)",
+            high=1.3,
+            role="limit",
+        ),
+        Prediction(
+            key="free-modes",
+            text="digits covered with the plain critic where the generator's steps do not depend "
+            "on its gradient's size, minus where they do: if the size were all",
+            low=2.0,
             role="limit",
         ),
     ),

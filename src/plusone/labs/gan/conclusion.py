@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from plusone.labs.gan.claim import COVERED
 from plusone.labs.gan.pictures import figures
 
 YARDSTICK = "digits and noise"
+FREE = "plain, steps of any gradient"
 _FLOOR = 1e-30  # a gradient of zero is this small
 
 
@@ -38,6 +40,8 @@ def conclude(runs: Runs) -> Conclusion:
         "he-modes": list(modes["plain, He"] - modes["residual"][: len(modes["plain, He"])]),
         "covariance": list(np.log10(noise / real)),
         "scan": list(accused["plain"] - accused["residual"]),
+        "critic": list(runs.of("plain", "critic")),
+        "free-modes": list(modes[FREE] - modes["plain"][: len(modes[FREE])]),
     }
     pairs = (("residual", "plain"), ("residual, spectral norm", "plain, spectral norm"))
     return Conclusion(
@@ -51,7 +55,7 @@ def conclude(runs: Runs) -> Conclusion:
             )
             for one, other in pairs
         ),
-        figures=figures(runs, names, _FLOOR),
+        figures=figures(runs, [n for n in names if n != FREE], _FLOOR),
         tables=(_table(runs, names, gradient),),
     )
 
@@ -78,8 +82,9 @@ def _reading(
         f"Over the deep plain critic the gradient falls by {-start['plain'].mean():.1f} decades at "
         f"the start, over its residual twin by {-start['residual'].mean():.2f}; during training "
         f"the generator's gradient differs by {more:.1f} decades. With the plain critic: "
-        f"{of('plain')}. Residual: {of('residual')}. Spectral norm makes the plain critic vanish "
-        f"by {-start['plain, spectral norm'].mean():.1f} decades: {of('plain, spectral norm')}; "
+        f"{of('plain')}. Residual: {of('residual')}. {_why(runs)} Spectral norm makes "
+        f"the plain critic vanish by {-start['plain, spectral norm'].mean():.1f} decades: "
+        f"{of('plain, spectral norm')}; "
         f"the residual one with it: {of('residual, spectral norm')}. A plain critic of He's "
         f"weights keeps the gradient ({start['plain, He'].mean():+.2f} decades): "
         f"{of('plain, He')}. A plain critic of 2 blocks: {of('plain, 2 blocks')}. Held-out digits "
@@ -88,6 +93,20 @@ def _reading(
         f"covariance {float(runs.mean(YARDSTICK, 'noise')):.3g} and "
         f"{float(runs.mean(YARDSTICK, 'noise modes')):.0f} digits: what neither measure tells "
         "apart from digits where these are near those of the digits."
+    )
+
+
+def _why(runs: Runs) -> str:
+    """Whether the small gradient is what keeps the generator from learning."""
+    loss, free = float(runs.mean("plain", "critic")), float(runs.mean(FREE, "modes"))
+    is_blind = loss > 0.98 * 2 * math.log(2)
+    critic = "tells nothing apart" if is_blind else "tells some apart"
+    helps = free - float(runs.mean("plain", "modes")) >= 2
+    cause = "helps" if helps else "does not help"
+    return (
+        f"To let the generator's steps be as long whatever the gradient's size {cause} "
+        f"({free:.1f} digits): the deep plain critic {critic} either (loss {loss:.3f}, and 1.386 "
+        "is chance)."
     )
 
 
@@ -100,6 +119,7 @@ def _table(runs: Runs, names: Sequence[str], gradient: Mapping[str, np.ndarray])
                 float(runs.mean(name, "start")),
                 float(runs.mean(name, "end")),
                 float(gradient[name].mean()),
+                float(runs.mean(name, "critic")),
                 float(runs.mean(name, "modes")),
                 float(np.median(runs.of(name, "distance"))),
                 failures(runs, name),
@@ -113,6 +133,7 @@ def _table(runs: Runs, names: Sequence[str], gradient: Mapping[str, np.ndarray])
             "decades at the start",
             "decades at the end",
             "log10 generator's gradient",
+            "critic's loss",
             "digits covered",
             "Frechet distance",
             "failures",

@@ -11,7 +11,7 @@ import plusone
 from plusone.labs.base import Arm, Lab, Plan
 from plusone.labs.base.lab import Option
 from plusone.labs.gan.claim import CLAIM
-from plusone.labs.gan.conclusion import YARDSTICK, conclude
+from plusone.labs.gan.conclusion import FREE, YARDSTICK, conclude
 from plusone.labs.gan.nets import NUM_NOISE, Generator, critic, critic_decades, pictures
 from plusone.labs.gan.play import Game, play
 from plusone.labs.gan.quality import judge, noise_like, specks_like
@@ -25,6 +25,7 @@ CRITICS: Mapping[str, Mapping[str, Option]] = {
     "plain, spectral norm": {"skips": False, "spectral": True},
     "residual, spectral norm": {"skips": True, "spectral": True},
     "plain, He": {"skips": False, "start": "he"},
+    FREE: {"skips": False, "epsilon": 1e-30},
 }
 
 
@@ -68,7 +69,12 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
     )
     report = plusone.scan(net, real[:64], quick=True, timed=False, select=("G201",))
     start = critic_decades(net, real[:64])
-    norms = np.asarray(play(net, generator, real, Game(steps=int(arm.options["steps"]), seed=seed)))
+    game = Game(
+        steps=int(arm.options["steps"]),
+        epsilon=float(arm.options.get("epsilon", 1e-8)),
+        seed=seed,
+    )
+    norms, losses = map(np.asarray, play(net, generator, real, game))
     generator.eval()
     with torch.no_grad():
         dice = torch.Generator().manual_seed(1000 + seed)
@@ -77,6 +83,7 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
         "start": start,
         "is accused": float(bool(report.findings)),
         "end": critic_decades(net, real[:64]),
+        "critic": float(losses[len(losses) // 2 :].mean()),
         "gradients": np.median(norms.reshape(NUM_POINTS, -1), axis=1),
         "modes": judged.modes(made),
         "distance": judged.distance(real, made),

@@ -9,6 +9,7 @@ plain critic of 2 blocks, the control, alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,32 +23,43 @@ class Game:
     """`steps` of one update each on batches of `batch`, Adam with beta1 = 0.5.
 
     `rates` are the critic's and the generator's; `noise` is the deviation of what is added to the
-    pixels that the critic sees, whose own deviation is 1.
+    pixels that the critic sees, whose own deviation is 1. `epsilon` is what the generator's Adam
+    adds to what it divides by: without it the size of a gradient is no matter.
     """
 
     steps: int
     batch: int = 64
     rates: tuple[float, float] = (1e-3, 3e-3)
     noise: float = 0.7
+    epsilon: float = 1e-8
     seed: int = 0
 
 
-def play(critic: nn.Module, generator: Generator, real: Tensor, game: Game) -> list[float]:
-    """The norm of the generator's gradient at each step; both nets are trained.
+class Played(NamedTuple):
+    """By step: the norm of the generator's gradient, and the critic's loss."""
+
+    norms: list[float]
+    losses: list[float]
+
+
+def play(critic: nn.Module, generator: Generator, real: Tensor, game: Game) -> Played:
+    """Train both nets.
 
     The critic minimises E softplus(-D(x)) + E softplus(D(G(z))), the generator E softplus(-D(G(z)))
     (Goodfellow et al. 2014, arXiv 1406.2661, the form that does not saturate).
     """
     dice = torch.Generator().manual_seed(game.seed)
     for_critic, for_generator = (
-        torch.optim.Adam(net.parameters(), rate, betas=(0.5, 0.999), fused=True)
-        for net, rate in zip((critic, generator), game.rates, strict=True)
+        torch.optim.Adam(net.parameters(), rate, betas=(0.5, 0.999), eps=epsilon, fused=True)
+        for net, rate, epsilon in zip(
+            (critic, generator), game.rates, (1e-8, game.epsilon), strict=True
+        )
     )
 
     def seen(pictures: Tensor) -> Tensor:
         return pictures + game.noise * torch.randn(pictures.shape, generator=dice)
 
-    norms: list[float] = []
+    played = Played([], [])
     critic.train()
     generator.train()
     for _ in range(game.steps):
@@ -57,13 +69,14 @@ def play(critic: nn.Module, generator: Generator, real: Tensor, game: Game) -> l
         loss = F.softplus(-scores[: game.batch]).mean() + F.softplus(scores[game.batch :]).mean()
         for_critic.zero_grad(set_to_none=True)
         loss.backward()
+        played.losses.append(float(loss.detach()))
         for_critic.step()
         loss = F.softplus(-critic(seen(made))[:, 0]).mean()
         for_generator.zero_grad(set_to_none=True)
         loss.backward()
-        norms.append(gradient_norm(generator))
+        played.norms.append(gradient_norm(generator))
         for_generator.step()
-    return norms
+    return played
 
 
 def gradient_norm(net: nn.Module) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from plusone.labs.base import Arm, Figure, Runs, Table
-from plusone.labs.multigrid.grids import NUM_CYCLES, PARTS
+from plusone.labs.multigrid.grids import NUM_CYCLES, PARTS, forecast
 from plusone.labs.show.figures import (
     BLUE,
     GREEN,
@@ -116,7 +115,7 @@ def tables(runs: Runs) -> tuple[Table, ...]:
                 float(aggregated),
                 float(smoothers[place]),
                 float(transfers[place]),
-                math.ceil(math.log(1e-8) / math.log(math.cos(math.pi / (side + 1)))),
+                forecast(side),
                 float(runs.mean(arm, "cycles")),
                 float(runs.mean(arm, "microseconds")),
             )

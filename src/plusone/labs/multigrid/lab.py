@@ -18,6 +18,8 @@ from plusone.labs.multigrid.grids import (
     damping,
     difference,
     factor,
+    forecast,
+    smoothest,
     solved,
     without,
 )
@@ -96,7 +98,7 @@ def conclude(runs: Runs) -> Conclusion:
         "modes": [float(np.abs(sweep - theory).max())],
         "forgets": list(forgotten),
         "transfers": list(np.log2(transfers[:, -1] / transfers[:, 0])),
-        "smooth": [1 - 1.6 * math.sin(math.pi / 2 / (largest + 1)) ** 2],
+        "smooth": [smoothest(largest)],
     }
     return Conclusion(
         measured=measured,
@@ -121,22 +123,22 @@ def _reading(
 ) -> str:
     mean = {key: float(np.mean(values)) for key, values in measured.items()}
     sides = [int(arm.options["side"]) for arm in runs.arms if "side" in arm.options]
-    sweeps = [math.log(1e-8) / math.log(math.cos(math.pi / (n + 1))) for n in sides]
+    sweeps = [forecast(n) for n in sides]
     smoothers, transfers = (runs.mean("trained", key) for key in ("smoothers", "transfers"))
     count = " to ".join(dict.fromkeys(f"{n:.0f}" for n in (cycles.min(), cycles.max())))
     return (
         f"From {sides[0]}^2 to {sides[-1]}^2 points V(2,2) multiplies the error by "
         f"{factors[:, :, 1].min():.3f} to {factors[:, :, 1].max():.3f} a cycle and takes "
-        f"{count} of them to 1e-8, where Jacobi sweeps alone go "
-        f"from {sweeps[0]:,.0f} to {sweeps[-1]:,.0f}. After 10 cycles the error is "
+        f"{count} of them to a residual of 1e-8, where Jacobi sweeps alone take by theory "
+        f"{sweeps[0]:,} to {sweeps[-1]:,} for such an error. After 10 cycles the error is "
         f"{mean['full']:.0e}; without the decoder's skips {mean['no-skip']:.2f}, for of what "
         f"it was given a cycle then keeps what the coarsest grid holds (with f = 0 that looks like "
         f"convergence, by {mean['forgets']:.2f} a cycle); without the coarse path "
         f"{mean['no-coarse']:.2f}. Training the smoothers' 18 numbers on 31^2 points "
         f"takes V(1,1) from {factors[-1, :, 0].mean():.3f} to {smoothers[0]:.3f}, and to "
         f"{smoothers[-1]:.3f} on {sides[-1]}^2; training the transfers as well gives "
-        f"{transfers[0]:.3f} on 31^2 and {transfers[-1]:.3f} on {sides[-1]}^2: they overfit the "
-        "grid."
+        f"{transfers[0]:.3f} on 31^2 and {transfers[-1]:.3f} on {sides[-1]}^2: "
+        f"{'they do not carry over' if mean['transfers'] > 1 else 'they carry over'}."
     )
 
 

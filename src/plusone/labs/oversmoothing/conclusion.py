@@ -9,7 +9,7 @@ import numpy as np
 from plusone.labs.base import Conclusion, Runs, Table, effect
 from plusone.labs.base.extra import need
 from plusone.labs.oversmoothing.claim import KEPT
-from plusone.labs.oversmoothing.nets import CONTROL, METHODS, OTHERS
+from plusone.labs.oversmoothing.nets import CONTROL, CONTROLS, METHODS, OTHERS
 from plusone.labs.oversmoothing.pictures import figures
 
 REPAIRED = "plain, repaired"
@@ -35,7 +35,7 @@ def conclude(runs: Runs) -> Conclusion:
     def change(method: str) -> list[float]:
         return list(accuracy(method, high) - accuracy(method, low))
 
-    shallow = accuracy("plain", low)
+    shallow = shallowest(runs)
     energies = runs.of(name_of(ORTHOGONAL, high), "energies")
     decades = {m: decades_of(runs, name_of(m, high)) for m in ("plain", ORTHOGONAL)}
     measured: dict[str, Sequence[float]] = {
@@ -46,6 +46,7 @@ def conclude(runs: Runs) -> Conclusion:
         "no-edges": list(runs.of(name_of(CONTROL, high), "train accuracy")),
         "shallow": list(shallow),
         "vanishing": list(decades["plain"]),
+        "residual-no-edges": list(runs.of(name_of(CONTROLS[1], high), "train accuracy")),
         "delay": list(accuracy("residual", 8) - accuracy("plain", 8)),
         "scaled": change("scaled residual"),
         "initial": list(accuracy("initial residual", high) - shallow),
@@ -72,6 +73,19 @@ def conclude(runs: Runs) -> Conclusion:
     )
 
 
+def shallowest(runs: Runs) -> np.ndarray:
+    """Test accuracy of the shallowest plain net, by seed: of its two starts the one that has
+    learned its training nodes better."""
+    low = depths_of(runs)[0]
+    found = {
+        key: np.stack([runs.of(name_of(m, low), key) for m in ("plain", ORTHOGONAL)])
+        for key in ("accuracy", "train accuracy")
+    }
+    best = found["train accuracy"].argmax(0)
+    chosen: np.ndarray = found["accuracy"][best, np.arange(len(best))]
+    return chosen
+
+
 def decades_of(runs: Runs, arm: str) -> np.ndarray:
     """log10 of the gradient at the encoder's output over that at the last layer's, by seed."""
     gradients = runs.of(arm, "gradients")
@@ -83,8 +97,8 @@ def decades_of(runs: Runs, arm: str) -> np.ndarray:
 def aucs(runs: Runs, key: str) -> list[float]:
     """By seed: how well a number of the start ranks nets that keep their accuracy; 1 is perfect."""
     score = need("sklearn.metrics").roc_auc_score
-    arms = [a for a in runs.arms if a.options["method"] != CONTROL]
-    shallow = runs.of(name_of("plain", depths_of(runs)[0]), "accuracy")
+    arms = [a for a in runs.arms if a.options["method"] not in CONTROLS]
+    shallow = shallowest(runs)
     accuracy = np.stack([runs.of(a, "accuracy") for a in arms], 1)
     values = np.stack([runs.of(a, key) for a in arms], 1)
     kept = accuracy >= shallow[:, None] - KEPT
@@ -109,15 +123,30 @@ def _reading(runs: Runs, measured: Mapping[str, Sequence[float]], depths: Sequen
         f"({mean['gradient']:.1f} decades) and the same net without edges learns its training "
         f"nodes ({mean['no-edges']:.0%}): its nodes have become alike (relative energy "
         f"{energy(ORTHOGONAL)} at the start). With Glorot's weights the gradient vanishes as well "
-        f"({mean['vanishing']:.1f} decades; {at('plain', high)}). A skip around each layer only "
-        f"delays it: {at('residual', 8)} at 8 layers (plain {at('plain', 8)}), "
-        f"{at('residual', high)} at {high}. What cures it: the branch scaled by 1/L "
-        f"({at('scaled residual', high)} at {high}) and the initial residual "
-        f"({at('initial residual', high)}, relative energy {energy('initial residual')}). "
+        f"({mean['vanishing']:.1f} decades; {at('plain', high)}). A skip around each layer has "
+        f"{at('residual', 8)} at 8 layers (plain {at('plain', 8)}) and {at('residual', high)} at "
+        f"{high}; {_cause(runs, measured, high)}. The branch scaled by 1/L has "
+        f"{at('scaled residual', high)} at {high} and the initial residual "
+        f"{at('initial residual', high)} (relative energy {energy('initial residual')}). "
         f"{others}plusone.fix brings the plain net of {high} layers from {at('plain', high)} to "
         f"{at(REPAIRED, high)}. At the start the energy of what the head reads ranks the nets that "
         f"keep their accuracy with an AUC of {mean['energy-tells']:.2f}, the mean cosine between "
         f"nodes with {mean['cosine-tells']:.2f}."
+    )
+
+
+def _cause(runs: Runs, measured: Mapping[str, Sequence[float]], high: int) -> str:
+    """Whether it is the edges that the deepest residual net suffers from."""
+    bare = float(np.mean(measured["residual-no-edges"]))
+    sizes = runs.of(name_of(CONTROLS[1], high), "sizes")
+    growth = float(np.log10(sizes[:, -1] / sizes[:, 0]).mean())
+    scaled = float(runs.mean(name_of(CONTROLS[2], high), "train accuracy"))
+    if bare >= 0.9:
+        return f"without edges it learns its training nodes ({bare:.0%}), so that is over-smoothing"
+    return (
+        f"but without edges it learns {bare:.0%} of its training nodes, its signal growing by "
+        f"{growth:.1f} decades (scaled by 1/L {scaled:.0%}): depth alone does that, and what the "
+        "edges add cannot be told"
     )
 
 

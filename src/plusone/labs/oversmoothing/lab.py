@@ -21,7 +21,7 @@ from plusone.labs.oversmoothing.alike import (
 from plusone.labs.oversmoothing.claim import CLAIM
 from plusone.labs.oversmoothing.conclusion import REPAIRED, conclude, name_of
 from plusone.labs.oversmoothing.nets import (
-    CONTROL,
+    CONTROLS,
     GRAPHS,
     METHODS,
     OTHERS,
@@ -40,7 +40,7 @@ def plan(is_full: bool) -> Plan:
     depths, data = DEPTHS[is_full], "cora" if is_full else "digits"
     shared: dict[str, Option] = {"graph": data, "steps": 60, "full": is_full}
     nets = [(method, depth) for method in METHODS for depth in depths]
-    ends = (CONTROL, REPAIRED, *(OTHERS if is_full else ()))
+    ends = (*CONTROLS, REPAIRED, *(OTHERS if is_full else ()))
     nets += [(method, depths[-1]) for method in ends]
     arms = [
         Arm(name=name_of(method, depth), options={**shared, "method": method, "depth": depth})

@@ -26,8 +26,9 @@ from plusone.nn.models.branch_only import joined_by
 
 METHODS = ("plain", "plain, orthogonal", "residual", "scaled residual", "initial residual")
 CONTROL = "no edges, orthogonal"
+CONTROLS = (CONTROL, "no edges, residual", "no edges, scaled residual")
 OTHERS = ("jumping knowledge", "pair norm")
-KNOWN = (*METHODS, CONTROL, *OTHERS)
+KNOWN = (*METHODS, *CONTROLS, *OTHERS)
 GAIN = 1.05  # tanh at the edge of chaos
 ALPHA, THETA = 0.1, 0.5  # of GCNII, its authors' for Cora
 DROPOUT = 0.5
@@ -121,14 +122,14 @@ def _layer(method: str, width: int, depth: int, k: int) -> nn.Module:
     return Residual(
         Layer(width, has_norm=method == "pair norm", has_tanh=method.endswith("orthogonal")),
         skip=joined_by("residual" in method),
-        scale=1 / depth if method == "scaled residual" else None,
+        scale=1 / depth if method.endswith("scaled residual") else None,
     )
 
 
 def adjacency_of(graph: Graph, method: str) -> Tensor:
     """P as a sparse matrix [N, N] in rows; the identity for the net without edges."""
     count = len(graph.features)
-    if method == CONTROL:
+    if method in CONTROLS:
         loops = torch.arange(count).expand(2, -1)
         made = torch.sparse_coo_tensor(loops, torch.ones(count), check_invariants=True)
     else:

@@ -106,7 +106,7 @@ def conclude(runs: Runs) -> Conclusion:
     }
     return Conclusion(
         measured=measured,
-        reading=_reading(runs, measured, widths, collapsed),
+        reading=_reading(runs, measured, widths, collapsed, kept),
         effects=tuple(
             effect(
                 text,
@@ -128,6 +128,7 @@ def _reading(
     measured: Mapping[str, Sequence[float]],
     widths: Sequence[int],
     collapsed: np.ndarray,
+    kept: Mapping[str, np.ndarray],
 ) -> str:
     mean = {key: float(np.mean(values)) for key, values in measured.items()}
     bare, wide = (
@@ -137,7 +138,7 @@ def _reading(
         }
         for k in (0, WIDEST)
     )
-    free = float(runs.mean(FREE, "information") / runs.mean(name_of(0), "information"))
+    free = float(kept[FREE].mean())
     often = collapsed.mean(0) > 0.5
     first = next((i for i in range(len(widths)) if often[i]), None)
     where = "no latent collapsed"
@@ -147,11 +148,20 @@ def _reading(
             f"the latent collapses between {widths[first - 1]} and {widths[first]} numbers, B "
             f"before training {shares[0]:.2f} and {shares[1]:.2f}"
         )
+    wrong = [
+        name
+        for name in REMEDIES
+        if bool((runs.of(name, "fires").mean() > 0.5) != (kept[name].mean() < COLLAPSED))
+    ]
+    remedied = f" (of the remedied ones it is wrong on: {', '.join(wrong)})" if wrong else ""
+    misleads = mean["free-divergence"] > 2 * max(mean["free-swapped"], 0.0)
+    told = "the KL alone misleads" if misleads else "the KL tells as much"
     return (
         f"Without a skip the KL is {bare['divergence']:.1f} nats with {bare['active']:.0f} active "
         f"units, with {WIDEST} numbers skipped {wide['divergence']:.2f} with {wide['active']:.0f}, "
         f"and a picture costs {bare['reconstruction']:.1f} and {wide['reconstruction']:.1f} nats: "
-        f"{where}; S107 said so beforehand of {mean['warning']:.0%} of the nets. Of the "
+        f"{where}; S107 said so beforehand of {mean['warning']:.0%} of the nets without a remedy"
+        f"{remedied}. Of the "
         f"information {mean['half']:.0%} stays if the skip is dropped for half of the samples, "
         f"{mean['most']:.0%} for nine tenths (but with the skip there, another picture's latent "
         f"costs {float(runs.mean(MOST, 'swapped') / runs.mean(name_of(0), 'swapped')):.0%} of what "
@@ -160,7 +170,7 @@ def _reading(
         f"{max(mean['gated'], 0):.0%} if it starts at a hundredth. Free bits "
         f"bring the KL to {mean['free-divergence']:.0%} of what it was and the information to "
         f"{free:.0%}, while another picture's latent costs "
-        f"{mean['free-swapped']:.0%} of what it did: the KL alone misleads."
+        f"{mean['free-swapped']:.0%} of what it did: {told}."
     )
 
 
@@ -170,13 +180,24 @@ def _table(runs: Runs) -> Table:
         "fires",
         "divergence",
         "information",
+        "told apart",
         "active",
         "swapped",
         "reconstruction",
     )
     return Table(
         title="All nets: before training B and S107, after it nats, but for the active units",
-        columns=("net", "B", "S107", "KL", "information", "active", "swapped", "reconstruction"),
+        columns=(
+            "net",
+            "B",
+            "S107",
+            "KL",
+            "information",
+            "told apart",
+            "active",
+            "swapped",
+            "reconstruction",
+        ),
         rows=tuple((arm.name, *(float(runs.mean(arm, key)) for key in keys)) for arm in runs.arms),
     )
 
