@@ -21,7 +21,7 @@ def cases(faults: list[Fault]) -> list[Any]:
     params = []
     for index, fault in enumerate(faults):
         title = f"{fault.kind}: {fault.name}"
-        marks = gate(index, every=2)
+        marks = gate(index, every=3)
         if any(word in title for word in DEEP):
             marks.append(pytest.mark.slow)
         if title in known.FAULTS:

@@ -118,7 +118,9 @@ def test_a_trial_knows_the_best_constant_and_who_comes_below_it() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("make", [broken.plain_mlp, broken.tanh_stack])
+@pytest.mark.parametrize(
+    "make", [broken.plain_mlp, pytest.param(broken.tanh_stack, marks=pytest.mark.long)]
+)
 def test_on_digits_the_original_fails_where_the_repaired_net_learns(make: object) -> None:
     from sklearn.datasets import load_digits
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from plusone.landscape import (
     surface,
     terrain,
 )
+from plusone.landscape.evaluate import Evaluator, Point
 
 
 def two_directions(here: Terrain, seed: int = 0) -> tuple[Direction, Direction]:
@@ -84,10 +86,19 @@ def test_a_model_that_vmap_does_not_take_is_evaluated_point_by_point() -> None:
     assert all(math.isfinite(loss or 0.0) for row in found.losses for loss in row)
 
 
-def test_the_faster_way_is_taken_where_there_are_many_points() -> None:
+@pytest.mark.parametrize(("seconds", "method"), [(0.001, "batched"), (0.1, "one by one")])
+def test_the_faster_way_is_taken_where_there_are_many_points(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, method: str
+) -> None:
+    def timed(
+        compute: Callable[[Sequence[Point]], list[float]], points: Sequence[Point]
+    ) -> tuple[list[float], float]:
+        return compute(points), seconds if compute.__name__ == "many" else 0.01
+
+    monkeypatch.setattr(Evaluator, "_timed", staticmethod(timed))
     with terrain(*mlp(torch.float32).batch) as here:
         found = surface(here, two_directions(here), config=GridConfig(points=31))
-    assert found.method == "batched"
+    assert found.method == method
 
 
 def test_the_middle_is_the_model_itself() -> None:

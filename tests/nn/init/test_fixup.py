@@ -211,7 +211,7 @@ def changes(depths: tuple[int, ...], num_layers: int, *, is_scaled: bool) -> lis
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_layers", [2, 3])
+@pytest.mark.parametrize("num_layers", [2, pytest.param(3, marks=pytest.mark.long)])
 def test_one_step_changes_the_output_by_the_same_at_any_depth(num_layers: int) -> None:
     depths = (1, 8, 64, 256)
     first, second = changes(depths, num_layers, is_scaled=True)
