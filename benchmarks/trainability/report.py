@@ -91,7 +91,8 @@ AUTOENCODERS = """
 ## Autoencoders
 
 Of another generator, whose nets give back their input through a code of 4 to 16 numbers, 60 random
-ones, half of them variational; 63 % train. (Codes of 2 are judged too harshly, also where they do.) `python -m benchmarks.trainability.autoencoders`, 6 minutes, 2026-11-27:
+ones, half of them variational; 63 % train. (Codes of 2 are judged too harshly, also where they do.)
+`python -m benchmarks.trainability.autoencoders`, 6 minutes, 2026-11-27:
 
 | | nets | the verdict is right | AUC | with the noise of the latent |
 |---|---:|---:|---:|---:|
