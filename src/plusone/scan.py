@@ -174,7 +174,9 @@ def _of_means(subject: Subject, config: ScanConfig, box: Sandbox, passes: Passes
         return passes
     found = without_noise(subject, passes.profile, box=box, seed=config.seed)
     if found is None or not all(value.is_measured for value in found):
-        return passes
+        why = "a second forward ran other operations, or allowed no backward"
+        gap = NotMeasured(what="directions and geometry without the latent's noise", why=why)
+        return replace(passes, not_measured=(*passes.not_measured, gap))
     whole = replace(whole, gradient_collapse=found[0], input_alignment=found[1])
     return replace(passes, evidence=replace(passes.evidence, end_to_end=whole))
 

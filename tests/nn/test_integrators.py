@@ -140,6 +140,8 @@ def test_scan_finds_one_identity_skip_around_each_step() -> None:
     [
         (lambda: Euler(nn.Identity(), step=0.0), "step is 0; it must be a finite number"),
         (lambda: Euler(nn.Identity(), step=math.nan), "step is nan"),
+        (lambda: Euler(nn.Identity(), step="a"), "step is 'a'"),  # type: ignore[arg-type]
+        (lambda: refined(nn.Linear(2, 2)), "Linear is no row of blocks"),  # type: ignore[arg-type]
         (lambda: refined([nn.Linear(2, 2)]), "Linear is no Integrator"),
         (lambda: Euler(nn.Linear(6, 3).double())(points()), r"gives \(5, 3\) for an input of"),
         (lambda: Heun(nn.LSTM(6, 6).double())(points()), "gives tuple for an input of"),

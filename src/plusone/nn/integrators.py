@@ -46,8 +46,9 @@ class Integrator(nn.Module):
 
     def __init__(self, branch: nn.Module, *, step: float = 1.0) -> None:
         super().__init__()
-        if not math.isfinite(step) or step == 0:
-            raise InputError(f"step is {step:g}; it must be a finite number that is not 0.")
+        if not isinstance(step, int | float) or not math.isfinite(step) or step == 0:
+            shown = f"{step:g}" if isinstance(step, int | float) else repr(step)
+            raise InputError(f"step is {shown}; it must be a finite number that is not 0.")
         self.branch = branch
         self.step = float(step)
 
@@ -121,6 +122,10 @@ def refined(blocks: Iterable[nn.Module]) -> nn.Sequential:
     Raises:
         InputError: a block is no `Integrator`.
     """
+    if not isinstance(blocks, Iterable):
+        raise InputError(
+            f"{type(blocks).__name__} is no row of blocks; give a Sequential or a list of them."
+        )
     halves: list[nn.Module] = []
     for block in blocks:
         if not isinstance(block, Integrator):

@@ -100,6 +100,17 @@ def test_what_has_not_converged_says_so() -> None:
     assert found.residuals[-1] > 1e-6
 
 
+def test_where_rounding_is_all_that_is_left_it_ends_and_says_so() -> None:
+    f = torch.randn(127, 127, generator=torch.Generator().manual_seed(0))
+    found = VCycle().solve(f)
+    assert not found.is_converged
+    assert found.num_cycles < 30
+    assert found.residuals[-1] < 1e-5
+    slow = VCycle(pre=0, post=1, weights=(0.2,)).solve(f.double(), max_cycles=400)
+    assert slow.is_converged
+    assert slow.num_cycles > 60
+
+
 def test_without_the_skips_a_cycle_forgets_what_it_was_given() -> None:
     u, f = problem(63)
     exact = VCycle().solve(f, tolerance=1e-12).u
@@ -231,6 +242,9 @@ def test_scan_finds_the_skips_of_every_level() -> None:
         (lambda: VCycle(pre=0, post=0), "pre=0 and post=0 sweeps"),
         (lambda: VCycle(kernel_size=2), "kernel_size is 2"),
         (lambda: VCycle(weights=(0.8,)), "1 weights for 2"),
+        (lambda: VCycle().solve([1.0, 2.0]), "f is a list; it must be a tensor"),  # type: ignore[arg-type]
+        (lambda: VCycle().solve(torch.zeros(0, 0)), "it must be numbers on a grid"),
+        (lambda: VCycle()(torch.zeros(7, 7), torch.zeros(7, 7).double()), "they must be the same"),
         (lambda: VCycle(stencil=((0, 1), (1, 0))), "it must be 3 x 3 finite numbers"),
         (lambda: VCycle(stencil=((0, 1, 0), (1, 0, 1), (0, 1, 0))), "it must be 3 x 3 finite"),
     ],

@@ -200,12 +200,14 @@ def _reading(measured: Mapping[str, Sequence[float]], pieces: Pieces, runs: Runs
     start = {net: float(runs.mean(f"net: {net}", "start")) for net in NETS}
     softly = float(np.mean([array(piece, "folded change")[2] for piece in pieces]))
     fewest = min(int(number(piece, "starts")) for piece in pieces)
-    is_span = max(abs(mean["places"]), abs(mean["net-places"])) <= 0.1
-    place = "The span counts more than the place" if is_span else "The place counts too"
+    # Every chain and seed, not the mean, in which differences of both signs would vanish.
+    largest = max(float(np.abs(measured[key]).max()) for key in ("places", "net-places"))
+    told = "The span counts more than the place", "Whether the place counts too cannot be told"
+    place = told[largest > 0.1]
     return (
-        f"Over {len(pieces)} chains the bonds leave {mean['unfolded']:.0%} of the unfolded "
-        f"chain's motion (as many local ones {mean['local']:.0%}) and {mean['paths']:.0%} of its "
-        f"mean path; of the folded protein's motion they take {-mean['folded']:.1%}, at the "
+        f"Over {len(pieces)} chain{'' if len(pieces) == 1 else 's'} the bonds leave "
+        f"{mean['unfolded']:.0%} of the unfolded chain's motion (as many local "
+        f"ones {mean['local']:.0%}) and {mean['paths']:.0%} of its mean path; of the folded protein's motion they take {-mean['folded']:.1%}, at the "
         f"cysteines {-mean['cysteines']:.0%} ({-softly:.0%} if a bond is as soft as a contact). "
         "A net of the shown chain's length without skips has "
         f"a test accuracy of {test['none']:.2f} (gradient 10^{start['none']:.1f} at the start); "

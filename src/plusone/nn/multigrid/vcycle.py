@@ -34,6 +34,8 @@ POISSON = ((0.0, -1.0, 0.0), (-1.0, 4.0, -1.0), (0.0, -1.0, 0.0))
 FULL_WEIGHTING = ((0.0625, 0.125, 0.0625), (0.125, 0.25, 0.125), (0.0625, 0.125, 0.0625))
 # A cycle in float32 that leaves more than this share of the residual is followed by float64.
 _STALLED = 0.5
+# Rounding is all that is left where so many cycles have not lowered the residual by a twentieth.
+_PATIENCE, _LEAST_GAIN = 5, 0.95
 
 Rows = Sequence[Sequence[float]]
 
@@ -118,7 +120,9 @@ class VCycle(nn.Module):
 
         Residuals and sums are in f's type. Cycles on a float64 residual run in float32, whose
         passes take half the time and whose rounding the next residual corrects, until
-        one of them stalls (where h^2 comes near float32's rounding); then in float64.
+        one of them stalls (where h^2 comes near float32's rounding); then in float64. It ends, not
+        converged, where five cycles gain nothing: of f in float32 the residual cannot fall below
+        some 1e-6 on 127 x 127 points, so give f in float64 for the default tolerance.
 
         Raises:
             InputError: f is no tensor [..., H, W] that can be coarsened.
@@ -145,6 +149,10 @@ class VCycle(nn.Module):
             if dtype != f.dtype and found[-1] > _STALLED * found[-2]:
                 dtype = f.dtype
                 kernels = self._kernels(dtype)
+            elif len(found) > 2 * _PATIENCE and min(found[-_PATIENCE:]) > _LEAST_GAIN * min(
+                found[:-_PATIENCE]
+            ):
+                break
         return Solution(
             u=u.reshape(f.shape), residuals=tuple(found), is_converged=found[-1] <= tolerance
         )
@@ -177,7 +185,11 @@ class VCycle(nn.Module):
 
     def _check(self, f: Tensor, u: Tensor) -> None:
         for name, x in (("f", f), ("u", u)):
-            if x.ndim < 2 or not x.is_floating_point():
+            if not isinstance(x, Tensor):
+                raise InputError(
+                    f"{name} is a {type(x).__name__}; it must be a tensor [..., H, W]."
+                )
+            if x.ndim < 2 or not x.is_floating_point() or not x.numel():
                 raise InputError(
                     f"{name} is {x.dtype} of shape {tuple(x.shape)}; it must be numbers on a grid, "
                     "[..., H, W]."
@@ -186,6 +198,8 @@ class VCycle(nn.Module):
             raise InputError(
                 f"u has the shape {tuple(u.shape)} and f {tuple(f.shape)}; they must be the same."
             )
+        if u.dtype != f.dtype:
+            raise InputError(f"u is {u.dtype} and f {f.dtype}; they must be the same.")
 
     def extra_repr(self) -> str:
         post = len(self.smoothers) - self.num_pre
