@@ -207,7 +207,8 @@ def _reading(measured: Mapping[str, Sequence[float]], pieces: Pieces, runs: Runs
     return (
         f"Over {len(pieces)} chain{'' if len(pieces) == 1 else 's'} the bonds leave "
         f"{mean['unfolded']:.0%} of the unfolded chain's motion (as many local "
-        f"ones {mean['local']:.0%}) and {mean['paths']:.0%} of its mean path; of the folded protein's motion they take {-mean['folded']:.1%}, at the "
+        f"ones {mean['local']:.0%}) and {mean['paths']:.0%} of its mean path; of "
+        f"the folded protein's motion they take {-mean['folded']:.1%}, at the "
         f"cysteines {-mean['cysteines']:.0%} ({-softly:.0%} if a bond is as soft as a contact). "
         "A net of the shown chain's length without skips has "
         f"a test accuracy of {test['none']:.2f} (gradient 10^{start['none']:.1f} at the start); "
