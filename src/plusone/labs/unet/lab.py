@@ -177,6 +177,10 @@ def _reading(
     passes = {of: 10 ** mean[f"{of}-pass"] for of in ("deep", "skip")}
     whole, bare = name_of("all", DEEPEST), name_of("none", DEEPEST)
     by_level = ", ".join(f"{gain.mean():+.2f} at {n}" for n, gain in gains.items())
+    spread = {
+        key: f"{10 ** min(measured[key]):.2g} to {10 ** max(measured[key]):.2g}"
+        for key in ("deep-pass", "skip-pass")
+    }
     return (
         f"At {DEEPEST} levels the net with skips has an IoU of {ious[whole].mean():.2f} and a "
         f"boundary F1 of {edges[whole].mean():.2f}, without {ious[bare].mean():.2f} and "
@@ -184,10 +188,11 @@ def _reading(
         f"The gain of IoU by the number of levels is {by_level}. The finest skip alone brings "
         f"{mean['finest']:.0%} of it, the coarsest {mean['coarsest']:.0%}, and the skips that "
         f"plusone.fix puts in {mean['repair']:.0%}. The deep path lets {passes['deep']:.2g} "
-        f"times as much of the high band through as of the low one, the skips "
-        f"{passes['skip']:.2g} times. The shortest path has {shortest['all'][-1]:.0f} layers "
-        f"with skips at any depth, {shortest['none'][-1]:.0f} without at {DEEPEST} levels. S105 "
-        f"said beforehand of {mean['warning']:.0%} of the nets whether they would lose."
+        f"times as much of the high band through as of the low one ({spread['deep-pass']} over "
+        f"seeds), the skips {passes['skip']:.2g} times ({spread['skip-pass']}). The shortest path "
+        f"has {shortest['all'][-1]:.0f} layers with skips at any depth, "
+        f"{shortest['none'][-1]:.0f} without at {DEEPEST} levels. "
+        f"S105 said beforehand of {mean['warning']:.0%} of the nets whether they would lose."
     )
 
 
