@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from plusone.labs.attention.lab import trained
+from plusone.labs.attention.lab import best, trained
 from plusone.labs.attention.nets import (
     Unrolled,
     advance,
@@ -147,6 +147,18 @@ def test_after_a_short_training_attention_alone_writes_eight_letters_backwards()
         trained(model, task, steps=150, rate=0.01, seed=0)
         found += qualities(model, task)
     assert found[0] > found[1] + 0.2
+
+
+def test_the_better_of_two_rates_is_kept_and_the_net_itself_stays() -> None:
+    pairs = [pair for pair in TASK.train.pairs if pair[0].shape[1] == 8]
+    task = replace(TASK, train=Batches(pairs), test=Batches(pairs[:1]), edges=((8, 8),))
+    torch.manual_seed(0)
+    model = net_of(TASK, width=16, has_attention=True)
+    before = [p.clone() for p in model.parameters()]
+    kept, rate = best(model, task, rates=(1e-6, 0.01, 1e30), steps=20, seed=0)
+    assert rate == 0.01
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(before, kept.parameters(), strict=True))
 
 
 def test_the_law_of_decay_is_the_largest_eigenvalue_of_a_step() -> None:

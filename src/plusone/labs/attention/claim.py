@@ -26,7 +26,8 @@ CLAIM = Claim(
     equation="c_i = sum_j a_ij h_j; layers from the first word to the last: 2 n + 1 against 3",
     control=(
         "the same recurrent nets, the one without attention widened to the same number of "
-        "parameters, on the same batches"
+        "parameters, on the same batches; in full mode the better of two learning rates by "
+        "training loss for each net"
     ),
     source="Sutskever et al. 2014, arXiv 1409.3215; Bahdanau et al. 2015, 1409.0473; Luong 2015",
     predictions=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -29,12 +30,13 @@ from plusone.labs.base.lab import Option
 from plusone.labs.training import Loss, TrainConfig, train
 from plusone.nn.models import Seq2Seq
 
+RATES = {"translation": (5e-3, 2e-3), "backwards": (1e-2,)}
+"""Learning rates that each net of a task tries."""
+
 
 def plan(is_full: bool) -> Plan:
-    task, width, steps, rate = (
-        ("translation", 128, 600, 5e-3) if is_full else ("backwards", 64, 400, 1e-2)
-    )
-    shared: dict[str, Option] = {"task": task, "width": width, "steps": steps, "rate": rate}
+    task, width, steps = ("translation", 128, 600) if is_full else ("backwards", 64, 400)
+    shared: dict[str, Option] = {"task": task, "width": width, "steps": steps}
     return Plan(
         arms=tuple(Arm(name=name, options=shared) for name in (ATTENTION, FIXED, REPAIRED)),
         seeds=tuple(range(5 if is_full else 3)),
@@ -59,8 +61,9 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
         "width": net.head.in_features,
         "fires": warning(net, task),
     }
-    steps, rate = int(arm.options["steps"]), float(arm.options["rate"])
-    trained(net, task, steps=steps, rate=rate, seed=seed)
+    net, found["rate"] = best(
+        net, task, rates=RATES[str(arm.options["task"])], steps=int(arm.options["steps"]), seed=seed
+    )
     found["quality"] = qualities(net, task)
     if arm.name == ATTENTION:
         for at, (first, _) in enumerate((task.edges[1], task.edges[-1])):
@@ -71,13 +74,32 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
     return found
 
 
-def trained(net: Seq2Seq, task: Task, *, steps: int, rate: float, seed: int) -> None:
-    """Train in place, a batch of sentences a step: what the loop draws are batches."""
+def best(
+    net: Seq2Seq, task: Task, *, rates: Sequence[float], steps: int, seed: int
+) -> tuple[Seq2Seq, float]:
+    """Of copies of `net` trained at each rate the one with the lowest training loss at the end,
+    and its rate."""
+    nets = [copy.deepcopy(net) for _ in rates]
+    losses = [
+        trained(each, task, steps=steps, rate=rate, seed=seed)
+        for each, rate in zip(nets, rates, strict=True)
+    ]
+    at = losses.index(min(losses))
+    return nets[at], rates[at]
+
+
+def trained(net: Seq2Seq, task: Task, *, steps: int, rate: float, seed: int) -> float:
+    """Train in place, a batch of sentences a step: what the loop draws are batches.
+
+    The mean loss of the last tenth of the steps; infinite where it is not a number.
+    """
     config = TrainConfig(
         steps=steps, learning_rate=rate, batch=1, optimizer="adam", clip=1.0, seed=seed
     )
     batches = cast(Tensor, task.train)
-    train(Reader(net), batches, batches, config, loss_fn=cast(Loss, loss_of))
+    losses = train(Reader(net), batches, batches, config, loss_fn=cast(Loss, loss_of))
+    mean = float(np.mean(losses[-max(steps // 10, 1) :]))
+    return mean if mean == mean else float("inf")
 
 
 def conclude(runs: Runs) -> Conclusion:
@@ -156,12 +178,13 @@ def _reading(
 
 def _table(runs: Runs, edges: Sequence[tuple[int, int]], what: str) -> Table:
     return Table(
-        title=f"Parameters, S106, and {what} by the length of the source",
-        columns=("net", "parameters", "S106", *(_words(edge) for edge in edges)),
+        title=f"Parameters, learning rate (mean), S106, and {what} by the length of the source",
+        columns=("net", "parameters", "rate", "S106", *(_words(edge) for edge in edges)),
         rows=tuple(
             (
                 arm.name,
                 float(runs.mean(arm, "parameters")),
+                float(runs.mean(arm, "rate")),
                 float(runs.mean(arm, "fires")),
                 *(float(q) for q in runs.mean(arm, "quality")),
             )
