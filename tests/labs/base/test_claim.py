@@ -52,6 +52,9 @@ def _outcome(role: Role, verdict: Verdict) -> Outcome:
         ([("claim", "holds"), ("control", "fails")], "mixed"),
         ([("claim", "fails"), ("control", "fails")], "fails"),
         ([("claim", "holds"), ("limit", "fails")], "holds"),
+        ([("claim", "holds"), ("limit", "not measured")], "holds"),
+        ([("claim", "holds"), ("control", "not measured")], "mixed"),
+        ([("claim", "fails"), ("claim", "not measured")], "mixed"),
     ],
 )
 def test_a_lab_holds_with_its_claims_and_controls_and_without_its_limits(

@@ -26,6 +26,61 @@ def test_a_value_that_is_not_finite_leaves_no_number_unless_all_are_the_same() -
     assert interval([math.inf, math.inf]) == (math.inf, math.inf, math.inf)
 
 
+@pytest.mark.parametrize(
+    ("values", "within"),
+    [
+        ([0.8, 1.0, 1.0], (0, 1)),
+        ([0.02, 0.0, 0.11, 0.0], (0, 1)),
+        ([-0.99, -0.93, -1.0], (-1, 1)),
+        ([0.1, 8.0, 0.2], (0, math.inf)),
+        ([0.0, 0.0, 0.3], (0, math.inf)),
+    ],
+)
+def test_the_interval_stays_inside_the_range_of_its_values(
+    values: list[float], within: tuple[float, float]
+) -> None:
+    plain_mean, plain_low, plain_high = interval(values)
+    assert plain_low < within[0] or plain_high > within[1]
+    mean, low, high = interval(values, within)
+    assert mean == plain_mean
+    assert within[0] < low < mean < high < within[1]
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_values_that_all_lie_on_an_end_are_their_own_interval(end: float) -> None:
+    assert interval([end] * 3, (0, 1)) == (end, end, end)
+
+
+def test_far_from_the_ends_a_range_changes_nothing_to_speak_of() -> None:
+    x = [0.500, 0.503, 0.498]
+    assert interval(x, (0, 1)) == pytest.approx(interval(x), abs=1e-6)
+    assert interval(x, (-50, math.inf)) == pytest.approx(interval(x), abs=1e-6)
+
+
+def test_the_interval_of_a_correlation_is_fishers_z_of_the_mean() -> None:
+    x = np.asarray([-0.99, -0.9, -0.95, -0.93])
+    _, low, high = interval(list(x), (-1, 1))
+    half = stats.t.ppf(0.975, 3) * x.std(ddof=1) / 2 / (1 - x.mean() ** 2)
+    z = np.arctanh(x.mean())
+    assert (low, high) == pytest.approx((np.tanh(z - half), np.tanh(z + half)), rel=1e-12)
+
+
+def test_a_value_out_of_its_range_is_our_mistake() -> None:
+    with pytest.raises(AssertionError, match=r"1\.2 is above 1"):
+        interval([0.9, 1.2], (0, 1))
+
+
+def test_near_an_end_the_interval_covers_the_mean_where_a_clipped_one_does_not() -> None:
+    """Three shares of mean 0.95, deviation 0.066: the numbers of `interval`'s docstring."""
+    rng = np.random.default_rng(0)
+    covered = np.zeros(2)
+    for x in rng.beta(9.5, 0.5, size=(4000, 3)):
+        for place, within in enumerate([(0.0, 1.0), (-math.inf, math.inf)]):
+            _, low, high = interval(list(x), within)
+            covered[place] += low <= 0.95 <= high
+    assert covered / 4000 == pytest.approx([0.94, 0.83], abs=0.02)
+
+
 def test_the_difference_has_the_interval_of_the_paired_t_test() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.normal(1, 1, size=6), rng.normal(0, 1, size=6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -15,8 +16,9 @@ import torch
 
 import plusone.labs
 from plusone.errors import InputError
-from plusone.labs import RunConfig, run_lab
-from plusone.labs.base.run import lab_named
+from plusone.labs import LabResult, RunConfig, run_lab
+from plusone.labs.base import Conclusion, Prediction, Runs
+from plusone.labs.base.run import lab_named, result_of
 from plusone.labs.base.store import sources
 
 ALL = ["one 0", "one 1", "two 0", "two 1"]
@@ -34,6 +36,32 @@ def test_a_result_has_the_verdict_of_its_outcomes_and_its_provenance(tiny: Path)
     assert result.outcomes[0].mean == pytest.approx(1.005)
     assert result.command == "plusone lab run tiny"
     assert f"torch {torch.__version__}" in result.versions
+
+
+def _result(prediction: Prediction, **given: object) -> LabResult:
+    lab = lab_named("tiny")
+    claim = replace(lab.claim, predictions=(prediction,))
+    found = Conclusion(reading="", **given)  # type: ignore[arg-type]
+    changed = replace(lab, claim=claim, conclude=lambda runs: found)
+    return result_of(changed, Runs(lab.plan(False), ()), is_full=False)
+
+
+def test_the_range_of_a_prediction_decides_its_interval_and_so_its_verdict(tiny: Path) -> None:
+    """By Student's t the share is 0.967 (0.82 to 1.11), which would be mixed."""
+    share = Prediction(key="x", text="a share", low=0.2, high=1.0, within=(0, 1))
+    (outcome,) = _result(share, measured={"x": [1.0, 1.0, 0.9]}).outcomes
+    assert outcome.high < 1
+    assert outcome.verdict == "holds"
+    (plain,) = _result(
+        replace(share, within=(-math.inf, math.inf)), measured={"x": [1.0, 1.0, 0.9]}
+    ).outcomes
+    assert plain.verdict == "mixed"
+
+
+def test_what_there_was_nothing_to_measure_of_has_its_reason_for_an_outcome(tiny: Path) -> None:
+    limit = Prediction(key="x", text="a share", low=0.2, role="limit")
+    (outcome,) = _result(limit, measured={}, unmeasured={"x": "there is one bond"}).outcomes
+    assert (outcome.verdict, outcome.unmeasured) == ("not measured", "there is one bond")
 
 
 def test_what_has_run_is_not_run_again(tiny: Path) -> None:

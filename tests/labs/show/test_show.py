@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,36 @@ def test_the_text_says_claim_predicted_measured_and_answer(result: LabResult) ->
     assert "no     a limit that is missed: predicted at least 5, measured 1" in text
     assert "value: two minus one 1 (0.941 to 1.07); Hedges' g" in text
     assert "Two is 2.01." in text
+
+
+def _with(result: LabResult, *, over: str = "seeds", unmeasured: str = "") -> LabResult:
+    first, *rest = result.outcomes
+    first = replace(first, prediction=replace(first.prediction, over=over), unmeasured=unmeasured)
+    if unmeasured:
+        first = replace(first, verdict="not measured")
+    effect = replace(result.effects[0], over=over)
+    return replace(result, outcomes=(first, *rest), effects=(effect,))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda r: " ".join(result_text(r).split()),
+        lambda r: gallery_html([r]),
+        lambda r: results_markdown([r], command=""),
+    ],
+)
+def test_text_page_and_table_say_what_counts_and_what_repeats_are(
+    result: LabResult, shown: Callable[[LabResult], str]
+) -> None:
+    plain, named = shown(result), shown(_with(result, over="chains"))
+    assert "at best, and limits do not count." in plain
+    assert "(0.941 to 1.07)" in plain
+    assert "(0.941 to 1.07, over 2 chains)" in named
+    assert ", 2 chains" in named
+    missing = shown(_with(result, unmeasured="there is one bond"))
+    assert "not measured: there is one bond" in missing
+    assert "measured not measured" not in missing
 
 
 def test_the_text_fits_a_narrow_terminal(result: LabResult) -> None:
@@ -76,6 +108,8 @@ def test_json_holds_states_of_numbers_that_are_not_finite(result: LabResult) -> 
         "low": 5.0,
         "high": "inf",
         "role": "limit",
+        "within": ["-inf", "inf"],
+        "over": "seeds",
     }
     assert lab["command"] == "plusone lab run tiny"
     assert "figures" not in lab

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["holds", "fails", "mixed"]
+Verdict = Literal["holds", "fails", "mixed", "not measured"]
 Role = Literal["claim", "control", "limit"]
 
 
@@ -16,7 +16,8 @@ class Prediction:
 
     `text` says what the number is, with its unit. `role` says what it is for: the "claim" is what
     the field's story implies, a "control" is what has to hold for the experiment to mean anything,
-    a "limit" is where theory says that the claim ends.
+    a "limit" is where theory says that the claim ends. `within` is the range that its values cannot
+    leave, (0, 1) for a share; `over` says, in the plural, what its repeats are.
     """
 
     key: str
@@ -24,6 +25,8 @@ class Prediction:
     low: float = -math.inf
     high: float = math.inf
     role: Role = "claim"
+    within: tuple[float, float] = (-math.inf, math.inf)
+    over: str = "seeds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +46,10 @@ class Claim:
 class Outcome:
     """What was measured beside what was predicted.
 
-    `low` and `high` are the 95 % interval of the mean over seeds (Student's t), or the value itself
-    where there is one seed. The verdict is "holds" where all of that interval lies inside the
-    predicted one, "fails" where all of it lies outside, else "mixed".
+    `low` and `high` are the 95 % interval of the mean over `num_seeds` repeats of what
+    `prediction.over` names, or the value itself where there is one. The verdict is "holds" where
+    all of that interval lies inside the predicted one, "fails" where all of it lies outside, else
+    "mixed"; "not measured" where there was nothing to measure, for the reason `unmeasured`.
     """
 
     prediction: Prediction
@@ -54,14 +58,16 @@ class Outcome:
     high: float
     num_seeds: int
     verdict: Verdict
+    unmeasured: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """Treatment minus control over paired seeds: the mean difference and Hedges' g.
+    """Treatment minus control over pairs of the same seed: the mean difference and Hedges' g.
 
     Both come with a 95 % interval; g is the difference over the pooled standard deviation, with
-    Hedges' correction for few seeds, and is NaN where the seeds do not differ.
+    Hedges' correction for few seeds, and is NaN where the seeds do not differ. `over` names the
+    pairs where they are no seeds.
     """
 
     text: str
@@ -74,6 +80,7 @@ class Effect:
     g_low: float
     g_high: float
     num_seeds: int
+    over: str = "seeds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +142,7 @@ def judged(prediction: Prediction, low: float, high: float) -> Verdict:
 
 
 def overall(outcomes: tuple[Outcome, ...]) -> Verdict:
-    """The lab's verdict: of its claims, and "mixed" at best where a control does not hold.
+    """The lab's verdict: of its claims, and "mixed" at best without every control.
 
     Limits do not count: they say where the claim ends.
     """

@@ -11,29 +11,56 @@ from plusone.labs.base.claim import Effect
 from plusone.labs.base.extra import need
 
 CONFIDENCE = 0.95
+_ROUNDING = 1e-9
 
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """The mean with its 95 % interval by Student's t; one value, or equal ones, are their own.
+def interval(
+    values: Sequence[float], within: tuple[float, float] = (-math.inf, math.inf)
+) -> tuple[float, float, float]:
+    """The mean with its 95 % interval by Student's t, inside `within`; one value is its own.
 
-    Assumes that seeds are independent and their values about normal. A value that is not finite
-    makes all three NaN, or that infinity where all values are the same one.
+    Where values have a range (a, b) that they cannot leave, the interval is that of g(mean) by the
+    delta method, g = ln((x - a) / (b - x)), or ln(x - a) where b is infinite: g(mean) +- t s g' /
+    sqrt(n), taken back. For shares that is the logit interval of surveys (SAS/STAT's SURVEYFREQ;
+    R's survey, svyciprop, "xlogit"), for correlations Fisher's z of the mean. Far from both ends it
+    is the plain one; near an end it is longer on the side away from it, and covers the mean where
+    the plain one, clipped, often does not: 94 against 83 % of samples of three shares of mean 0.95
+    and deviation 0.07 (Beta; a test draws them). It is of the mean of the values as they are, which
+    may lie on an end themselves, where a transform of each would be infinite.
+
+    Assumes that repeats are independent. Equal values have no width, at an end or not: few seeds do
+    not show what is rare. A value that is not finite makes all three NaN, or that infinity where
+    all values are the same one.
     """
     x = np.asarray(values, dtype=float)
     if not np.isfinite(x).all():
         mean = float(x[0]) if (x == x[0]).all() else math.nan
         return mean, mean, mean
+    a, b = within
+    assert (x >= a - _ROUNDING).all(), f"{x.min()} is below {a}, of what {within} was declared"
+    assert (x <= b + _ROUNDING).all(), f"{x.max()} is above {b}, of what {within} was declared"
     mean = float(x.mean())
-    if len(x) < 2:
+    error = float(x.std(ddof=1)) / math.sqrt(len(x)) if len(x) > 1 else 0.0
+    if error == 0 or not a < mean < b:
         return mean, mean, mean
-    half = float(x.std(ddof=1)) / math.sqrt(len(x)) * _t(len(x) - 1)
-    return mean, mean - half, mean + half
+    half = error * _t(len(x) - 1)
+    if math.isinf(a) and math.isinf(b):
+        return mean, mean - half, mean + half
+    assert math.isfinite(a), "a range has a lower end"
+    half *= 1 / (mean - a) + 1 / (b - mean)
+    if math.isinf(b):
+        return mean, a + (mean - a) * math.exp(-half), a + (mean - a) * math.exp(half)
+    place = math.log((mean - a) / (b - mean))
+    low, high = (a + (b - a) * (1 + math.tanh(g / 2)) / 2 for g in (place - half, place + half))
+    return mean, low, high
 
 
 def effect(
     text: str,
     treatment: tuple[str, Sequence[float]],
     control: tuple[str, Sequence[float]],
+    *,
+    over: str = "seeds",
 ) -> Effect:
     """Treatment minus control, each a name and one value for each seed, in the same order.
 
@@ -57,6 +84,7 @@ def effect(
         g_low=g_low,
         g_high=g_high,
         num_seeds=len(a),
+        over=over,
     )
 
 

@@ -81,10 +81,12 @@ class Runs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What `conclude` returns: one value for each seed (or one in all) by a prediction's key."""
+    """What `conclude` returns: by a prediction's key one value for each seed, or of what else it is
+    over, or one in all; `unmeasured` has the reasons of those that have none."""
 
     measured: Mapping[str, Sequence[float]]
     reading: str
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
     effects: tuple[Effect, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from plusone.errors import InputError
-from plusone.labs.base.claim import LabResult, Outcome, judged, overall
+from plusone.labs.base.claim import LabResult, Outcome, Prediction, judged, overall
 from plusone.labs.base.effects import interval
 from plusone.labs.base.extra import need
 from plusone.labs.base.lab import Arm, Conclusion, Lab, Plan, Run, Runs
@@ -112,23 +113,24 @@ def result_of(lab: Lab, runs: Runs, *, is_full: bool) -> LabResult:
 
 def _outcomes(lab: Lab, found: Conclusion) -> tuple[Outcome, ...]:
     predictions = lab.claim.predictions
-    assert set(found.measured) == {p.key for p in predictions}, "a prediction is not measured"
-    outcomes = []
-    for prediction in predictions:
-        values = [float(v) for v in found.measured[prediction.key]]
-        mean, low, high = interval(values)
-        verdict = judged(prediction, low, high)
-        outcomes.append(
-            Outcome(
-                prediction=prediction,
-                mean=mean,
-                low=low,
-                high=high,
-                num_seeds=len(values),
-                verdict=verdict,
-            )
-        )
-    return tuple(outcomes)
+    given = sorted([*found.measured, *found.unmeasured])
+    assert given == sorted(p.key for p in predictions), "a prediction is not measured once"
+    return tuple(_outcome(p, found) for p in predictions)
+
+
+def _outcome(prediction: Prediction, found: Conclusion) -> Outcome:
+    reason = found.unmeasured.get(prediction.key, "")
+    values = [] if reason else [float(v) for v in found.measured[prediction.key]]
+    mean, low, high = interval(values, prediction.within) if values else (math.nan,) * 3
+    return Outcome(
+        prediction=prediction,
+        mean=mean,
+        low=low,
+        high=high,
+        num_seeds=len(values),
+        verdict="not measured" if reason else judged(prediction, low, high),
+        unmeasured=reason,
+    )
 
 
 def _require(names: Sequence[str]) -> None:

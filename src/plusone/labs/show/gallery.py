@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from plusone.labs.base.claim import LabResult
 from plusone.labs.show.text import (
+    COUNTING,
+    INTERVALS,
     ROLES,
     YES_NO,
     effect_sentence,
@@ -27,6 +29,7 @@ def gallery_html(results: Sequence[LabResult]) -> str:
     return page.render(
         results=results,
         roles=dict(ROLES),
+        legend=f"{COUNTING} {INTERVALS}",
         style=style(),
         counts={v: sum(r.verdict == v for r in results) for v in ("holds", "mixed", "fails")},
     )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plusone.labs.base.claim import LabResult
-from plusone.labs.show.text import YES_NO, effect_sentence, measured, predicted, run_sentence
+from plusone.labs.show.text import (
+    COUNTING,
+    INTERVALS,
+    YES_NO,
+    effect_sentence,
+    measured,
+    predicted,
+    run_sentence,
+)
 
 
 def results_markdown(results: Sequence[LabResult], *, command: str) -> str:
@@ -14,6 +22,8 @@ def results_markdown(results: Sequence[LabResult], *, command: str) -> str:
         "# Labs",
         "",
         f"Written by `{command}`.",
+        "",
+        f"{COUNTING} {INTERVALS}",
         "",
         "| lab | claim | verdict | seeds | CPU seconds |",
         "|---|---|---|---|---|",
@@ -40,7 +50,7 @@ def _lab(result: LabResult) -> list[str]:
         "",
         f"Control: {claim.control}",
         "",
-        "| what | for | predicted | measured (95 % over seeds) | holds |",
+        "| what | for | predicted | measured (95 %) | holds |",
         "|---|---|---|---|---|",
     ]
     for o in result.outcomes:

@@ -10,8 +10,18 @@ from plusone.labs.index import LABS
 from plusone.report.layout import Ink, labelled, wrapped
 from plusone.report.numerals import counted, number
 
-COLORS: dict[Verdict, str] = {"holds": "green", "fails": "red", "mixed": "yellow"}
-YES_NO: dict[Verdict, str] = {"holds": "yes", "fails": "no", "mixed": "mixed"}
+COLORS: dict[Verdict, str] = {
+    "holds": "green",
+    "fails": "red",
+    "mixed": "yellow",
+    "not measured": "dim",
+}
+YES_NO: dict[Verdict, str] = {"holds": "yes", "fails": "no", "mixed": "mixed", "not measured": "-"}
+COUNTING = (
+    "The verdict is that of the claims; where a control does not hold it is mixed at best, and "
+    "limits do not count."
+)
+INTERVALS = "In brackets: the 95 % interval of the mean over seeds, or over what is named there."
 
 
 def result_text(result: LabResult, *, width: int = 100, color: bool = False) -> str:
@@ -30,6 +40,7 @@ def result_text(result: LabResult, *, width: int = 100, color: bool = False) -> 
     lines.append("")
     for role, heading in ROLES:
         lines += _outcomes(result.outcomes, role, heading, ink, width)
+    lines += [*wrapped(f"{COUNTING} {INTERVALS}", width=width), ""]
     for effect in result.effects:
         lines += labelled("effect", effect_sentence(effect), width=width)
     lines += labelled("reading", result.reading, width=width)
@@ -53,7 +64,7 @@ def _outcomes(
         answer = YES_NO[outcome.verdict].ljust(_ANSWER)
         text = (
             f"{outcome.prediction.text}: predicted {predicted(outcome.prediction)}, "
-            f"measured {measured(outcome)}"
+            f"{'' if outcome.unmeasured else 'measured '}{measured(outcome)}"
         )
         first, *rest = wrapped(text, width=width, first="  " + answer, rest="  " + " " * _ANSWER)
         first = first.replace(answer, ink(answer, COLORS[outcome.verdict]), 1)
@@ -75,11 +86,20 @@ def predicted(prediction: Prediction) -> str:
 
 
 def measured(outcome: Outcome) -> str:
-    """The mean with the 95 % interval over seeds, where seeds differ."""
+    """The mean with the 95 % interval where repeats differ, and what they are if they are no seeds;
+    or why it was not measured."""
+    if outcome.unmeasured:
+        return f"not measured: {outcome.unmeasured}"
     mean = number(outcome.mean)
     if outcome.low == outcome.high or math.isnan(outcome.low):
         return mean
-    return f"{mean} ({number(outcome.low)} to {number(outcome.high)})"
+    over = outcome.prediction.over
+    named = "" if over == "seeds" else f", over {_repeats(outcome.num_seeds, over)}"
+    return f"{mean} ({number(outcome.low)} to {number(outcome.high)}{named})"
+
+
+def _repeats(count: int, over: str) -> str:
+    return counted(count, over.removesuffix("s"))
 
 
 def effect_sentence(effect: Effect) -> str:
@@ -92,7 +112,7 @@ def effect_sentence(effect: Effect) -> str:
             g += f" ({number(effect.g_low)} to {number(effect.g_high)})"
     return (
         f"{effect.text}: {effect.treatment} minus {effect.control} {number(effect.difference)}"
-        f"{interval}{g}, {counted(effect.num_seeds, 'seed')}"
+        f"{interval}{g}, {_repeats(effect.num_seeds, effect.over)}"
     )
 
 
