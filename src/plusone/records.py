@@ -266,7 +266,8 @@ class Evidence:
     `cut_before`, or "" for the head) where autograd's graph is cut, so that no gradient reaches
     their weights. `trunk` names the blocks that the ratios from end to end are about (empty: all).
     `gives_back_input` says that the targets are the input, as an autoencoder's; None: nothing
-    tells. `samples_are_nodes` says that what looks like a batch is the nodes of one graph.
+    tells. `has_nodes` says that the blocks mix the nodes of a graph, `samples_are_nodes` that these
+    are what looks like a batch.
     """
 
     blocks: tuple[BlockReport, ...] = ()
@@ -278,6 +279,7 @@ class Evidence:
     cut_before: str = ""
     trunk: tuple[str, ...] = ()
     gives_back_input: bool | None = False
+    has_nodes: bool = False
     samples_are_nodes: bool = False
     not_measured: tuple[NotMeasured, ...] = ()
 

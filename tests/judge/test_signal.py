@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from judge.synthetic import block, chain, codes, evidence, found
+from judge.synthetic import block, chain, codes, evidence, found, judged
 from plusone.judge.thresholds import PARALLEL, SIGNAL_DECADES
 from plusone.records import BlockReport, Value
 
@@ -60,6 +60,23 @@ def test_what_has_become_parallel_is_found_where_it_stays_so(field: str, code: s
     blocks = chain(6, kind="plain", **{field: [1.0 - d for d in apart]})
     (finding,) = found(evidence(blocks))
     assert (finding.code, finding.where) == (code, "blocks.4")
+
+
+@pytest.mark.parametrize("has_nodes", [True, False])
+def test_nodes_that_become_alike_take_the_advice_of_plain_skips_back(has_nodes: bool) -> None:
+    blocks = chain(
+        24,
+        kind="plain",
+        token_similarity=[0.1, *[1.0 - 1e-9] * 23],
+        gradient_norm=[10.0 ** (k - 23) for k in range(24)],
+    )
+    findings, verdict = judged(evidence(blocks, gradient=-23.0, signal=0.0, has_nodes=has_nodes))
+    assert verdict is not None
+    assert verdict.label == ("over-smoothing" if has_nodes else "vanishing")
+    told = {f.code: f for f in findings}
+    assert set(told) >= {"G201", "A302"}
+    assert ("initial residual" in told["G201"].remedy) is has_nodes
+    assert ("two nodes have" in told["A302"].reason) is has_nodes
 
 
 def test_what_is_nearly_parallel_is_no_finding() -> None:

@@ -6,6 +6,7 @@ import math
 import textwrap
 
 from plusone.fix.plan import Forecast, Plan
+from plusone.report.numerals import percent
 
 
 def plan_text(plan: Plan, *, width: int = 100) -> str:
@@ -42,14 +43,14 @@ def _words(forecast: Forecast) -> str:
         plural = "s" * (len(forecast.warnings) > 1)
         codes += f", warning{plural} {', '.join(forecast.warnings)}"
     return (
-        f"{label}, P(trains) {forecast.probability:.2f}{gradient}, "
+        f"{label}, {percent(forecast.probability)} likely to train{gradient}, "
         f"{forecast.num_parameters:,} parameters{codes}"
     )
 
 
 def _considered(plan: Plan, width: int) -> str:
     rows = [
-        f"  {c.name}: {c.after.label or 'no verdict'} {c.after.probability:.2f}, "
+        f"  {c.name}: {c.after.label or 'no verdict'}, {percent(c.after.probability)}, "
         f"{c.num_edits} edits"
         for c in plan.considered
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plusone.judge.gradient import judge_gradient
+from plusone.judge.nodes import are_nodes_alike, without_plain_skips
 from plusone.judge.signal import judge_signal
 from plusone.judge.structure import judge_structure
 from plusone.judge.unlikely import judge_unlikely
@@ -24,6 +25,8 @@ def judge(
         *judge_structure(structure, evidence),
     ]
     found += judge_unlikely(evidence, found)
+    if are_nodes_alike(evidence, found):
+        found = [without_plain_skips(f) for f in found]
     order = {"error": 0, "warning": 1}
     found.sort(key=lambda f: order[f.severity])
     verdict = reach_verdict(evidence, tuple(found))

@@ -15,7 +15,8 @@ def judge_signal(evidence: Evidence) -> list[Finding]:
     if evidence.first_non_finite:
         return [_non_finite(evidence)]
     found = _growth(evidence)
-    found += _parallel(evidence.blocks, "token_similarity", "A302", "tokens or nodes")
+    mixed = "nodes" if evidence.has_nodes else "tokens or nodes"
+    found += _parallel(evidence.blocks, "token_similarity", "A302", mixed)
     if not evidence.samples_are_nodes:
         found += _parallel(evidence.blocks, "similarity", "A303", "samples")
     return found

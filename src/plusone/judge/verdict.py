@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from plusone.judge.calibration import harms, probability, quantities
 from plusone.judge.gradient import largest_growth
+from plusone.judge.nodes import are_nodes_alike
 from plusone.judge.run import trunk_of
 from plusone.judge.thresholds import (
     ALIKE,
@@ -30,8 +31,10 @@ def reach_verdict(evidence: Evidence, findings: tuple[Finding, ...]) -> Verdict 
     N501 among the findings settles it, also without a gradient, and so does a cut in autograd's
     graph. Else the probability is the calibrated one where its quantities were measured, which
     takes 16 samples, and at most even where G201, G202, A301 or A304 fired: the verdict says the
-    same as the findings. With fewer samples the probability is even at the thresholds of these
-    four; a signal that was not measured, as in a net of one block, does not count against it.
+    same as the findings. A graph net that vanishes and whose nodes become alike is over-smoothing:
+    what cures that cures both, a plain skip does not. With fewer samples the probability is even at
+    the thresholds of these four; a signal that was not measured, as in a net of one block, does not
+    count against it.
     """
     unstable = next((f for f in findings if f.code == "N501"), None)
     if unstable is not None:
@@ -39,6 +42,10 @@ def reach_verdict(evidence: Evidence, findings: tuple[Finding, ...]) -> Verdict 
     if math.isnan(float(evidence.end_to_end.log10_gradient_ratio)):
         return None
     by_thresholds = _by_thresholds(evidence, findings)
+    if by_thresholds.label == "vanishing" and are_nodes_alike(evidence, findings):
+        alike = next(f for f in findings if f.code == "A302")
+        reason = f"{alike.reason}; {by_thresholds.reason}"
+        by_thresholds = replace(by_thresholds, label="over-smoothing", reason=reason)
     found = None if evidence.cut_blocks else quantities(evidence)
     if found is None:
         return by_thresholds

@@ -40,6 +40,7 @@ def profile_evidence(profile: Profile) -> Evidence:
         cut_blocks=cut,
         cut_before=cut_before,
         trunk=tuple(block.name for block in trunk),
+        has_nodes=nodes is not None,
         samples_are_nodes=nodes is not None and nodes.count == profile.trace.batch,
         not_measured=_gaps(profile),
     )
