@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from plusone.labs.base import Arm, Claim, Conclusion, Figure, Lab, Plan, Prediction, Runs, Table
+from plusone.labs.base.claim import NOT_NEGATIVE
 from plusone.labs.base.effects import effect
 from plusone.labs.show.figures import BLUE, GREEN, ORANGE, PURPLE, QUIET, Axes, draw, ticks
 
@@ -51,6 +52,7 @@ CLAIM = Claim(
             key="skip-speed",
             text="steps to the minimum without a skip over those with one around both, target 1",
             low=1.0,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="autograd",
@@ -64,12 +66,14 @@ CLAIM = Claim(
             low=1.0,
             high=1.0,
             role="limit",
+            within=(0, 1),
         ),
         Prediction(
             key="layer-speed",
             text="steps without a skip over those with one around each layer, target 1",
             low=2.0,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="log-law",

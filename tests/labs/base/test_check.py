@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +31,19 @@ def test_each_lab_has_a_claim_a_control_and_arms_of_its_own_names(name: str) -> 
     for is_full in (False, True):
         names = [arm.name for arm in lab.plan(is_full).arms]
         assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_each_share_accuracy_and_correlation_has_its_range(name: str) -> None:
+    bounded = re.compile(r"\b(accuracy|training error|share|IoU|F1|AUC|correlation|cosine)\b")
+    for p in lab_named(name).claim.predictions:
+        # What a part brings of a gain, or a repair closes of a gap, may be more than all.
+        if bounded.search(p.text) and not re.search("of the ga(in|p)|of the information", p.text):
+            assert all(map(math.isfinite, p.within)), p.text
+        if math.isfinite(p.low):
+            assert p.within[0] <= p.low <= p.within[1], p.text
+        if math.isfinite(p.high):
+            assert p.within[0] <= p.high <= p.within[1], p.text
 
 
 def test_a_changed_verdict_is_one_sentence(tiny: Path) -> None:

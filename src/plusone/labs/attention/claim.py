@@ -36,16 +36,19 @@ CLAIM = Claim(
             text="quality at the longest sentences, attention minus fixed context (letters: share "
             "of tokens right; translation: BLEU / 100)",
             low=0.05,
+            within=(-1, 1),
         ),
         Prediction(
             key="widening",
             text="that gap minus the one at the shortest sentences",
             low=0.02,
+            within=(-2, 2),
         ),
         Prediction(
             key="level",
             text="quality with attention, shortest minus longest sentences",
             high=0.1,
+            within=(-1, 1),
         ),
         Prediction(
             key="decay-fixed",
@@ -74,6 +77,7 @@ CLAIM = Claim(
             "attention, at 20 words",
             low=1,
             high=1,
+            within=(0, 1),
         ),
         Prediction(
             key="parameters",
@@ -87,6 +91,7 @@ CLAIM = Claim(
             text="quality with attention at the shortest sentences",
             low=0.15,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="decay-law",
@@ -107,6 +112,7 @@ CLAIM = Claim(
             low=-0.05,
             high=0.05,
             role="limit",
+            within=(-1, 1),
         ),
     ),
 )

@@ -9,6 +9,9 @@ from typing import Literal
 Verdict = Literal["holds", "fails", "mixed", "not measured"]
 Role = Literal["claim", "control", "limit"]
 
+NOT_NEGATIVE = (0.0, math.inf)
+"""The range of what cannot be below zero."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:

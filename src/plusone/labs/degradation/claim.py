@@ -9,7 +9,7 @@ of 3 decades. Nor can a growth of the gradient by itself be what stops Adam, whi
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 from plusone.theory import WINDOW
 
 CLAIM = Claim(
@@ -30,17 +30,20 @@ CLAIM = Claim(
             key="plain-gap",
             text="training error of the deepest plain net minus that of the shallowest",
             low=0.01,
+            within=(-1, 1),
         ),
         Prediction(
             key="residual-gap",
             text="training error of the deepest residual net minus that of the shallowest",
             high=0.01,
+            within=(-1, 1),
         ),
         Prediction(
             key="constructed",
             text="training error of the deepest plain net that starts as the trained shallow one "
             "with identity layers, trained on, minus that from a random start",
             high=-0.01,
+            within=(-1, 1),
         ),
         Prediction(
             key="identity-logits",
@@ -55,6 +58,7 @@ CLAIM = Claim(
             low=0.0,
             high=0.0,
             role="control",
+            within=(-1, 1),
         ),
         Prediction(
             key="start",
@@ -62,6 +66,7 @@ CLAIM = Claim(
             "net at the start",
             high=WINDOW,
             role="control",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="adam-gap",
@@ -69,6 +74,7 @@ CLAIM = Claim(
             "whose step does not depend on the gradient's size",
             low=0.01,
             role="control",
+            within=(-1, 1),
         ),
         Prediction(
             key="growth",
@@ -84,6 +90,7 @@ CLAIM = Claim(
             low=-0.03,
             high=0.03,
             role="limit",
+            within=(-1, 1),
         ),
     ),
 )

@@ -36,16 +36,21 @@ CLAIM = Claim(
             key="unfolded",
             text="mean square fluctuation of the unfolded chain with its bonds over without",
             high=0.5,
+            within=(0, 1),
+            over="chains",
         ),
         Prediction(
             key="paths",
             text="mean shortest path between residues with the bonds over without",
             high=0.7,
+            within=(0, 1),
+            over="chains",
         ),
         Prediction(
             key="net",
             text="test accuracy of the net with the bonds as skips less that without",
             low=0.5,
+            within=(-1, 1),
         ),
         Prediction(
             key="bare",
@@ -66,6 +71,8 @@ CLAIM = Claim(
             low=0.7,
             high=1.0,
             role="control",
+            within=(0, 1),
+            over="chains",
         ),
         Prediction(
             key="net-local",
@@ -73,12 +80,15 @@ CLAIM = Claim(
             low=-0.15,
             high=0.15,
             role="control",
+            within=(-1, 1),
         ),
         Prediction(
             key="b-factors",
             text="correlation of the folded network's fluctuations with the B factors",
             low=0.4,
             role="control",
+            within=(-1, 1),
+            over="chains",
         ),
         Prediction(
             key="gradient",
@@ -92,6 +102,8 @@ CLAIM = Claim(
             low=-0.1,
             high=0.1,
             role="limit",
+            within=(-1, 1),
+            over="chains",
         ),
         Prediction(
             key="net-places",
@@ -99,6 +111,7 @@ CLAIM = Claim(
             low=-0.1,
             high=0.1,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="shared",
@@ -106,12 +119,16 @@ CLAIM = Claim(
             low=0.7,
             high=1.0,
             role="limit",
+            within=(0, 1),
+            over="chains",
         ),
         Prediction(
             key="pairings",
             text="share of the other pairings of the same cysteines with a shorter mean path",
             low=0.1,
             role="limit",
+            within=(0, 1),
+            over="chains",
         ),
         Prediction(
             key="folded",
@@ -119,6 +136,8 @@ CLAIM = Claim(
             low=-0.15,
             high=0.0,
             role="limit",
+            within=(-1, 0),
+            over="chains",
         ),
         Prediction(
             key="cysteines",
@@ -126,6 +145,8 @@ CLAIM = Claim(
             low=-0.5,
             high=-0.15,
             role="limit",
+            within=(-1, 0),
+            over="chains",
         ),
     ),
 )

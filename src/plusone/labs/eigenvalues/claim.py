@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 A_DECADE_IN_20 = 0.05
 """The error of a slope, in decades a layer, up to which a law foretells a net of 20 layers within a
@@ -39,12 +39,14 @@ CLAIM = Claim(
             key="trained-helped",
             text="share of a trained branch's eigenvalues that the shift takes away from zero",
             low=0.95,
+            within=(0, 1),
         ),
         Prediction(
             key="slope-repeated",
             text="largest miss of log10 of the spectral radius, one Gaussian matrix in all layers "
             "(decades a layer)",
             high=A_DECADE_IN_20,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="slope-plain",
@@ -72,6 +74,7 @@ CLAIM = Claim(
             "independent Gaussian layers",
             high=0.3,
             role="control",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="helped-iff",
@@ -79,6 +82,7 @@ CLAIM = Claim(
             low=1.0,
             high=1.0,
             role="limit",
+            within=(0, 1),
         ),
         Prediction(
             key="counter-example",

@@ -16,7 +16,7 @@ so that nothing could refute it. It stays as a limit.
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 CLAIM = Claim(
     name="euler",
@@ -55,16 +55,19 @@ CLAIM = Claim(
             key="stability",
             text="largest relative error of h* from the eigenvalues against the net's own limit",
             high=0.01,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="refined",
             text="test accuracy with a quarter of the step less that of the trained net, h = 1",
             low=-0.02,
+            within=(-1, 1),
         ),
         Prediction(
             key="plain-doubled",
             text="test accuracy of the plain net with each block four times less that as trained",
             high=-0.3,
+            within=(-1, 1),
         ),
         Prediction(
             key="hand",
@@ -83,6 +86,7 @@ CLAIM = Claim(
             text="test accuracy as trained of the worse of the two, h = 1 and plain",
             low=0.85,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="order-heun",
@@ -110,18 +114,21 @@ CLAIM = Claim(
             text="test accuracy with a quarter of the step less that of the trained net, h = 1/8",
             low=-0.02,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="doubled",
             text="test accuracy with each block four times at full step less as trained, h = 1",
             high=-0.1,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="too-long",
             text="test accuracy with a quarter of the step less that of the trained net, h = 4",
             high=-0.05,
             role="limit",
+            within=(-1, 1),
         ),
     ),
 )

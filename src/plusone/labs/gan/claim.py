@@ -17,7 +17,7 @@ has learned nothing.
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 from plusone.theory import WINDOW
 
 COVERED = 5
@@ -51,6 +51,7 @@ CLAIM = Claim(
             text="|decades| of the gradient over the deep residual critic at the start "
             "(theory: 0.1)",
             high=1.0,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="generator",
@@ -62,6 +63,7 @@ CLAIM = Claim(
             key="modes",
             text="digits covered with the deep residual critic minus with the plain one, of 10",
             low=2.0,
+            within=(-10, 10),
         ),
         Prediction(
             key="frechet",
@@ -73,12 +75,14 @@ CLAIM = Claim(
             text="digits covered with a plain critic of 2 blocks",
             low=7.0,
             role="control",
+            within=(0, 10),
         ),
         Prediction(
             key="classifier",
             text="held-out accuracy of the net that judges the pictures",
             low=0.95,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="yardstick",
@@ -106,12 +110,14 @@ CLAIM = Claim(
             text="digits covered, both with spectral norm: residual minus plain critic",
             low=2.0,
             role="limit",
+            within=(-10, 10),
         ),
         Prediction(
             key="he-start",
             text="|decades| of the gradient over the deep plain critic with He's weights",
             high=1.0,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="he-modes",
@@ -119,6 +125,7 @@ CLAIM = Claim(
             "one: a start that keeps the gradient does as well",
             low=-2.0,
             role="limit",
+            within=(-10, 10),
         ),
         Prediction(
             key="scan",
@@ -127,6 +134,7 @@ CLAIM = Claim(
             low=1.0,
             high=1.0,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="critic",
@@ -134,6 +142,7 @@ CLAIM = Claim(
             "chance)",
             high=1.3,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="free-modes",
@@ -141,6 +150,7 @@ CLAIM = Claim(
             "on its gradient's size, minus where they do: if the size were all",
             low=2.0,
             role="limit",
+            within=(-10, 10),
         ),
     ),
 )

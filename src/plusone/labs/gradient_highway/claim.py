@@ -10,7 +10,7 @@ square is 1 + l before block l (counted from 0), so that the product is L + 1.
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 DEEPEST = 64
 
@@ -45,11 +45,13 @@ CLAIM = Claim(
             "(theory: 36/37)",
             low=0.9,
             high=1.0,
+            within=(0, 1),
         ),
         Prediction(
             key="training",
             text="largest |decades of R| while a net with skips trains, PyTorch's init",
             high=1.0,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="sum",
@@ -62,12 +64,14 @@ CLAIM = Claim(
             text="root mean square cosine of the two parts at the start (random: 1/sqrt(128))",
             high=0.15,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="learns",
             text="training accuracy of the net with skips whose gradient is watched",
             low=0.9,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="he-plain",
@@ -89,6 +93,7 @@ CLAIM = Claim(
             low=0.45,
             high=0.55,
             role="limit",
+            within=(0, 1),
         ),
         Prediction(
             key="scaled",

@@ -29,11 +29,13 @@ CLAIM = Claim(
             key="nonconvex",
             text="share of a slice's second differences below zero, plain minus residual",
             low=0.1,
+            within=(-1, 1),
         ),
         Prediction(
             key="plane",
             text="share of the plane with negative curvature, plain minus residual",
             low=0.1,
+            within=(-1, 1),
         ),
         Prediction(
             key="sharpness",
@@ -46,6 +48,7 @@ CLAIM = Claim(
             low=-0.2,
             high=0.2,
             role="control",
+            within=(-2, 2),
         ),
         Prediction(
             key="converged",
@@ -53,6 +56,7 @@ CLAIM = Claim(
             low=1.0,
             high=1.0,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="shallow-turns",

@@ -12,7 +12,7 @@ largest seed, three seeds gave 8.3 (-2.1 to 18.7).
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 CLAIM = Claim(
     name="multigrid",
@@ -33,32 +33,38 @@ CLAIM = Claim(
             key="spread",
             text="largest less smallest convergence factor over the grids, V(2,2)",
             high=0.03,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="cycles",
             text="most less fewest cycles to a residual of 1e-8 over the grids",
             high=1,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="no-skip",
             text="relative error after 10 cycles without the decoder's skips, f not zero",
             low=0.1,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="no-coarse",
             text="relative error after 10 cycles without the coarse path",
             low=0.5,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="learned",
             text="factor of V(1,1) with trained smoothers over the classical one, largest grid",
             high=0.6,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="carried",
             text="factor of the trained smoothers on the largest grid over that of training",
             low=0.8,
             high=1.25,
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="equal",
@@ -71,6 +77,7 @@ CLAIM = Claim(
             text="relative error after 10 cycles of the whole net",
             high=1e-5,
             role="control",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="modes",
@@ -83,6 +90,7 @@ CLAIM = Claim(
             text="mean factor a cycle without the skips where f is zero, as if it converged",
             high=0.7,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="transfers",

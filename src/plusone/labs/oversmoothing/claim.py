@@ -14,7 +14,7 @@ and the shallow net that others are held against is the better of two starts.
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 from plusone.theory import WINDOW
 
 KEPT = 0.1
@@ -45,6 +45,7 @@ CLAIM = Claim(
             text="test accuracy of the deepest plain net minus that of the shallowest, weights "
             "that keep the gradient",
             high=-0.2,
+            within=(-1, 1),
         ),
         Prediction(
             key="plain-alike",
@@ -56,6 +57,7 @@ CLAIM = Claim(
             key="residual-keeps",
             text="test accuracy of the deepest residual net x + f(x) minus that of the shallowest",
             low=-0.05,
+            within=(-1, 1),
         ),
         Prediction(
             key="gradient",
@@ -63,6 +65,7 @@ CLAIM = Claim(
             "keep it (theory: 1.3 to 1.7)",
             high=WINDOW,
             role="control",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="no-edges",
@@ -70,12 +73,14 @@ CLAIM = Claim(
             "gradient: depth alone can be trained",
             low=0.9,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="shallow",
             text="test accuracy of the shallowest plain net",
             low=0.7,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="vanishing",
@@ -90,18 +95,21 @@ CLAIM = Claim(
             "depth is at fault and not smoothing",
             low=0.9,
             role="limit",
+            within=(0, 1),
         ),
         Prediction(
             key="delay",
             text="test accuracy at 8 layers: residual minus plain, Glorot's weights",
             low=0.05,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="scaled",
             text="test accuracy of the deepest net x + f(x) / L minus that of the shallowest",
             low=-KEPT,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="initial",
@@ -109,6 +117,7 @@ CLAIM = Claim(
             "the shallowest plain net",
             low=-0.03,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="repaired",
@@ -116,6 +125,7 @@ CLAIM = Claim(
             "the shallowest plain net",
             low=-KEPT,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="energy-tells",
@@ -123,12 +133,14 @@ CLAIM = Claim(
             "their accuracy (within 0.1 of the shallowest plain net)",
             low=0.8,
             role="limit",
+            within=(0, 1),
         ),
         Prediction(
             key="cosine-tells",
             text="the same of the mean cosine between nodes, which a scan measures (A302)",
             low=0.8,
             role="limit",
+            within=(0, 1),
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 CLAIM = Claim(
     name="path-ensemble",
@@ -32,26 +32,31 @@ CLAIM = Claim(
             "of paths: 0.5)",
             low=0,
             high=0.4,
+            within=(0, 1),
         ),
         Prediction(
             key="delete-one",
             text="accuracy lost by the deletion of one block, median over all but the first",
             high=0.05,
+            within=(-1, 1),
         ),
         Prediction(
             key="delete-one-plain",
             text="accuracy left by the deletion of one block, median over all but the first, plain",
             high=0.3,
+            within=(0, 1),
         ),
         Prediction(
             key="delete-quarter",
             text="mean accuracy left by the deletion of a quarter of the blocks, the first kept",
             low=0.5,
+            within=(0, 1),
         ),
         Prediction(
             key="reorder",
             text="correlation of the accuracy of reordered nets with Kendall's tau of the order",
             low=0.3,
+            within=(-1, 1),
         ),
         Prediction(
             key="counts",
@@ -70,6 +75,7 @@ CLAIM = Claim(
             text="test accuracy of the worse of the two trained nets",
             low=0.6,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="first-order",
@@ -91,6 +97,7 @@ CLAIM = Claim(
             low=0.95,
             high=1.05,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="scan-length",
@@ -104,6 +111,7 @@ CLAIM = Claim(
             text="accuracy left by the deletion of the first block",
             high=0.5,
             role="limit",
+            within=(0, 1),
         ),
     ),
 )

@@ -14,7 +14,7 @@ that does not (`measures.information`); intervals stayed.
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 COLLAPSED = 0.5
 """A latent has collapsed that holds less than this share of the information without a skip."""
@@ -37,10 +37,24 @@ CLAIM = Claim(
     source="Dieng et al. 2019, arXiv 1807.04863; Bowman et al. 2016, 1511.06349; Alemi et al. 2018",
     predictions=(
         Prediction(
-            key="divergence", text="KL at 64 numbers skipped over that without", low=0, high=0.1
+            key="divergence",
+            text="KL at 64 numbers skipped over that without",
+            low=0,
+            high=0.1,
+            within=NOT_NEGATIVE,
         ),
-        Prediction(key="information", text=f"{_SHARE}, 64 skipped", high=0.1),
-        Prediction(key="active", text="active units at 64 skipped, of 10", high=1),
+        Prediction(
+            key="information",
+            text=f"{_SHARE}, 64 skipped",
+            high=0.1,
+            within=NOT_NEGATIVE,
+        ),
+        Prediction(
+            key="active",
+            text="active units at 64 skipped, of 10",
+            high=1,
+            within=(0, 10),
+        ),
         Prediction(
             key="cheaper",
             text="nats of reconstruction a picture, 64 skipped minus without",
@@ -50,44 +64,76 @@ CLAIM = Claim(
             key="order",
             text="rank correlation of B before training with the information after, over k",
             high=-0.9,
+            within=(-1, 1),
         ),
         Prediction(
             key="warning",
             text="share of nets without a remedy where S107 bypassed-latent fires before training "
             f"just if the latent then holds less than {COLLAPSED:g} of its information",
             low=0.9,
+            within=(0, 1),
         ),
-        Prediction(key="used", text="active units without a skip, of 10", low=3, role="control"),
+        Prediction(
+            key="used",
+            text="active units without a skip, of 10",
+            low=3,
+            role="control",
+            within=(0, 10),
+        ),
         Prediction(
             key="swapped",
             text="nats that another picture's latent costs without a skip",
             low=10,
             role="control",
         ),
-        Prediction(key="one", text=f"{_SHARE}, one number skipped", low=0.7, role="limit"),
         Prediction(
-            key="half", text=f"{_SHARE}, 64 skipped, dropped for half", low=0.5, role="limit"
+            key="one",
+            text=f"{_SHARE}, one number skipped",
+            low=0.7,
+            role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
-            key="most", text=f"{_SHARE}, 64 skipped, dropped for nine tenths", low=0.8, role="limit"
+            key="half",
+            text=f"{_SHARE}, 64 skipped, dropped for half",
+            low=0.5,
+            role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
-            key="latent", text=f"{_SHARE}, a second skip from the latent", low=0.9, role="limit"
+            key="most",
+            text=f"{_SHARE}, 64 skipped, dropped for nine tenths",
+            low=0.8,
+            role="limit",
+            within=NOT_NEGATIVE,
+        ),
+        Prediction(
+            key="latent",
+            text=f"{_SHARE}, a second skip from the latent",
+            low=0.9,
+            role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="repair",
             text=f"{_SHARE}, 64 skipped, repaired by plusone.fix",
             low=0.9,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
-            key="gated", text=f"{_SHARE}, 64 skipped times a learned 0.01", high=0.2, role="limit"
+            key="gated",
+            text=f"{_SHARE}, 64 skipped times a learned 0.01",
+            high=0.2,
+            role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="free-divergence",
             text="KL over that without a skip, 64 skipped, free bits",
             low=0.25,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="free-swapped",

@@ -14,7 +14,7 @@ Hence Adam, three rates half a decade apart, and more steps; the intervals staye
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 TRAINS_FROM = 0.9
 GAIN = 0.5
@@ -37,29 +37,34 @@ CLAIM = Claim(
             key="agreement",
             text="share of cells (depth, density) where the predicted phase is the measured one",
             low=0.8,
+            within=(0, 1),
         ),
         Prediction(
             key="auc",
             text="AUC of |decades of the typical norm| for 'trains'",
             low=0.9,
+            within=(0, 1),
         ),
         Prediction(
             key="advised",
             text="training accuracy at the deepest nets: the density that the closed form advises "
             "minus the better of no skips and all",
             low=0.2,
+            within=(-1, 1),
         ),
         Prediction(
             key="gradient",
             text="correlation over cells of predicted and measured decades at the start",
             low=0.9,
             role="control",
+            within=(-1, 1),
         ),
         Prediction(
             key="shallow",
             text="share of the shallowest nets (4 blocks) that train",
             low=0.9,
             role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="window",
@@ -68,12 +73,14 @@ CLAIM = Claim(
             low=1.5,
             high=6.0,
             role="limit",
+            within=NOT_NEGATIVE,
         ),
         Prediction(
             key="mean",
             text="AUC of the typical norm minus that of the mean, which rare paths dominate",
             low=0.02,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="gap",
@@ -81,6 +88,7 @@ CLAIM = Claim(
             low=0.6,
             high=0.9,
             role="limit",
+            within=(0, 1),
         ),
     ),
 )

@@ -15,7 +15,7 @@ more a level.
 
 from __future__ import annotations
 
-from plusone.labs.base import Claim, Prediction
+from plusone.labs.base import NOT_NEGATIVE, Claim, Prediction
 
 LOST = 0.05
 """A net has lost where its IoU is this much below that of the net with all skips of its depth."""
@@ -38,11 +38,22 @@ CLAIM = Claim(
     source="Ronneberger et al. 2015, arXiv 1505.04597; Drozdzal et al. 2016, arXiv 1608.04117",
     predictions=(
         Prediction(
-            key="iou", text="IoU at four levels, with skips minus without, same parameters", low=0.1
+            key="iou",
+            text="IoU at four levels, with skips minus without, same parameters",
+            low=0.1,
+            within=(-1, 1),
         ),
-        Prediction(key="boundary", text="boundary F1 (2 pixels) at four levels, the same", low=0.1),
         Prediction(
-            key="growth", text="that gain of IoU at four levels minus that at one level", low=0.1
+            key="boundary",
+            text="boundary F1 (2 pixels) at four levels, the same",
+            low=0.1,
+            within=(-1, 1),
+        ),
+        Prediction(
+            key="growth",
+            text="that gain of IoU at four levels minus that at one level",
+            low=0.1,
+            within=(-2, 2),
         ),
         Prediction(
             key="finest", text="share of the gain of IoU that the finest skip alone brings", low=0.8
@@ -59,6 +70,7 @@ CLAIM = Claim(
             text="IoU lost without the high band of what the finest skip brings, minus that "
             "without the high band of what it is added to",
             low=0.0,
+            within=(-1, 1),
         ),
         Prediction(
             key="paths-with",
@@ -78,6 +90,7 @@ CLAIM = Claim(
             text=f"share of nets where S105 lost-detail fires before training just if the net then "
             f"loses (IoU {LOST} below that with all skips)",
             low=0.9,
+            within=(0, 1),
         ),
         Prediction(
             key="parameters",
@@ -85,15 +98,22 @@ CLAIM = Claim(
             low=0,
             high=0,
             role="control",
+            within=NOT_NEGATIVE,
+            over="levels",
         ),
         Prediction(
-            key="trained", text="IoU with all skips at four levels", low=0.5, role="control"
+            key="trained",
+            text="IoU with all skips at four levels",
+            low=0.5,
+            role="control",
+            within=(0, 1),
         ),
         Prediction(
             key="wide",
             text="IoU at four levels, with skips minus without at twice the parameters",
             low=0.1,
             role="control",
+            within=(-1, 1),
         ),
         Prediction(
             key="one-level",
@@ -101,6 +121,7 @@ CLAIM = Claim(
             low=-0.05,
             high=0.05,
             role="limit",
+            within=(-1, 1),
         ),
         Prediction(
             key="coarsest",
