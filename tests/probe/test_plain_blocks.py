@@ -121,6 +121,30 @@ def test_the_gradient_of_a_plain_block_arrives_where_its_jacobian_ends(name: str
         assert float(block.gradient_rms) == pytest.approx(rms, rel=1e-9)
 
 
+@pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
+def test_a_recurrent_block_and_its_head_have_their_jacobians(cell: type[nn.GRU | nn.LSTM]) -> None:
+    """Behind batch-first states a linear layer runs other operations once its weight is frozen."""
+    torch.manual_seed(0)
+    rnn, head = cell(4, 4, batch_first=True).double(), nn.Linear(4, 5).double()
+    net = Function(lambda x: head(rnn(torch.tanh(x))[0]), rnn, head)
+    x = torch.randn(3, 5, 4, dtype=torch.float64)
+    report = plusone.scan(net, x, timed=False, samples=2)
+    parts: list[Callable[[Tensor], Tensor]] = [lambda x: rnn(torch.tanh(x))[0], head]
+    assert len(report.blocks) == len(parts)
+    for block, part in zip(report.blocks, parts, strict=True):
+        J = torch.stack([_jacobian(part, sample) for sample in x[:2]])
+        found = float(block.jacobian.spectral_norm)
+        assert found == pytest.approx(float(singular_values(J)[:, 0].mean()), rel=1e-6)
+        with torch.no_grad():
+            x = part(x)
+
+
+def _jacobian(function: Callable[[Tensor], Tensor], sample: Tensor) -> Tensor:
+    """[M, N], by as many backwards: recurrent layers have no batching rule."""
+    J = torch.autograd.functional.jacobian(lambda s: function(s[None])[0], sample)
+    return J.reshape(-1, sample.numel())
+
+
 def test_at_he_initialisation_the_mean_gain_of_a_plain_block_is_one() -> None:
     torch.manual_seed(0)
     layers = [nn.Linear(64, 64, bias=False) for _ in range(12)]

@@ -64,6 +64,23 @@ TRANSPARENT = frozenset(
     ]
 )
 
+# All numbers in their order, in another form: what keeps the number of elements.
+REFORMED = frozenset(
+    [
+        "alias",
+        "view",
+        "_unsafe_view",
+        "reshape",
+        "_reshape_alias",
+        "squeeze",
+        "unsqueeze",
+        "flatten",
+        "unflatten",
+        "contiguous",
+        "clone",
+    ]
+)
+
 # Operations that keep a part of the numbers.
 PARTS = frozenset(["select", "slice", "unbind", "narrow", "index_select"])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from plusone.capture.trace import Trace, ValueRef
+from plusone.graph.opkinds import REFORMED, base_name
 
 
 class _Call(NamedTuple):
@@ -24,7 +26,8 @@ class TraceMatch:
 
     Where a module call runs that operation another number of times (attention in its plain
     form), the operations of the call are aligned: the longest stretches of equal names go
-    together. The result of a frozen batch norm is the last operation of its call.
+    together. The result of a frozen batch norm is the last operation of its call. A view without
+    a twin has that of what it views.
     """
 
     def __init__(self, first: Trace, second: Trace) -> None:
@@ -51,9 +54,20 @@ class TraceMatch:
             found = self._last_float(call)
         else:
             found = self._alignment(call).get(number)
-        if found is None or not self._has_form(op.shapes, self._second.ops[found].shapes, out):
-            return None
-        return found, out
+        if found is not None and self._has_form(op.shapes, self._second.ops[found].shapes, out):
+            return found, out
+        return self.twin(op.parents[0]) if self._is_view(number) else None
+
+    def _is_view(self, number: int) -> bool:
+        """Whether the operation gives all numbers of its one operand in their order: the twin of
+        that has them, too. A linear layer on a strided input makes a copy and folds it just where
+        its weight takes a gradient."""
+        op = self._first.ops[number]
+        if base_name(op.name) not in REFORMED or len(op.parents) != 1 or len(op.shapes) != 1:
+            return False
+        parent, out = op.parents[0]
+        before = self._first.ops[parent].shapes[out]
+        return math.prod(op.shapes[0]) == math.prod(before)
 
     def _has_form(
         self, mine: tuple[tuple[int, ...], ...], theirs: tuple[tuple[int, ...], ...], out: int
