@@ -24,8 +24,10 @@ from plusone.labs.disulfide.chains import (
 )
 from plusone.labs.disulfide.entries import CARRIED, bonded, structure_of
 from plusone.labs.disulfide.hosts import NUMBERS, graph_of, hosts, numbers_of
-from plusone.labs.disulfide.pdb import parsed, read_structure
+from plusone.labs.disulfide.pdb import parsed, read_structure, ssbond
 from plusone.labs.disulfide.skipnet import SkipChain, decades, predicted_decades
+from plusone.labs.show.markdown import results_markdown
+from plusone.labs.show.text import result_text
 from plusone.nn.models import MLP
 
 from support.reduced_lab import means, run_plan, verdicts
@@ -140,6 +142,41 @@ def test_a_structure_without_bonds_is_refused_before_anything_runs(
         run_lab("disulfide", RunConfig(file=str(file), folder=tmp_path))
 
 
+def test_sulfurs_that_touch_without_a_record_are_named_with_the_record_that_is_missing(
+    tmp_path: Path,
+) -> None:
+    lines = (STRUCTURES / "bpti.pdb").read_text().splitlines()
+    bare = [line for line in lines if not line.startswith("SSBOND")]
+    file = tmp_path / "bare.pdb"
+    file.write_text("\n".join(bare))
+    record = "SSBOND   1 CYS A    5    CYS A   55"
+    words = f"'bare' has no SSBOND record, although 3 pairs of sulfurs suggest .* '{record}'$"
+    with pytest.raises(InputError, match=words):
+        bonded(str(file))
+    file.write_text("\n".join([record, *bare]))
+    assert bonded(str(file)).bonds == ((4, 54),)
+
+
+def test_a_record_is_written_with_its_insertion_code() -> None:
+    record = ssbond(("A", "22A"), ("B", "157"))
+    assert (record[15], record[17:22], record[29], record[31:]) == ("A", "  22A", "B", " 157")
+
+
+def test_one_bond_leaves_two_limits_unmeasured_with_their_reasons(tmp_path: Path) -> None:
+    text = (STRUCTURES / "crambin.pdb").read_text().splitlines()
+    records = [line for line in text if line.startswith("SSBOND")]
+    (tmp_path / "one.pdb").write_text("\n".join(x for x in text if x not in records[1:]))
+    result = run_plan(LAB, _small(str(tmp_path / "one.pdb")))
+    reasons = {o.prediction.key: o.unmeasured for o in result.outcomes if o.unmeasured}
+    assert reasons == {
+        "shared": "no chain has more than one bond, so there is none to share with",
+        "pairings": "no chain has more than one bond, whose cysteines pair in one way",
+    }
+    assert not any(math.isnan(o.mean) for o in result.outcomes if not o.unmeasured)
+    assert "nan" not in result_text(result)
+    assert "nan" not in results_markdown([result], command="")
+
+
 @pytest.mark.parametrize("entry", ["bpti", "crambin"])
 def test_the_folded_network_is_prodys(entry: str) -> None:
     expected = json.loads(GOLDEN.read_text("utf-8"))["fluctuations"][entry]
@@ -214,18 +251,21 @@ def test_one_graph_code_reads_a_scanned_net_and_a_chain() -> None:
     assert found["V-cycle, 127 x 127"][1] > 0
 
 
-def test_bonds_stiffen_the_chain_and_make_the_net_trainable_and_local_ones_do_not() -> None:
-    options = {"entry": "crambin", "width": 24, "steps": 50}
+def _small(entry: str, *, steps: int = 2) -> Plan:
+    options: dict[str, str | float | int | bool] = {"entry": entry, "width": 24, "steps": steps}
     nets = ("none", "bonds", "random places", "local")
-    plan = Plan(
+    return Plan(
         arms=(
-            Arm(name="crambin", options={"entry": "crambin"}),
-            Arm(name="hosts", options={"entry": "crambin"}),
+            Arm(name="structure", options={"entry": entry}),
+            Arm(name="hosts", options={"entry": entry}),
             *(Arm(name=f"net: {net}", options=options) for net in nets),
         ),
         seeds=(0,),
     )
-    result = run_plan(LAB, plan)
+
+
+def test_bonds_stiffen_the_chain_and_make_the_net_trainable_and_local_ones_do_not() -> None:
+    result = run_plan(LAB, _small("crambin", steps=50))
     found, number = verdicts(result), means(result)
     for key in ("unfolded", "paths", "bare", "records", "local", "b-factors", "cysteines"):
         assert found[key] == "holds", key

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plusone.errors import InputError
 from plusone.labs.data.located import located
-from plusone.labs.disulfide.pdb import Piece, Structure, read_structure
+from plusone.labs.disulfide.pdb import LONGEST_BOND, Piece, Structure, read_structure, ssbond
 
 CARRIED = ("crambin", "bpti", "lysozyme", "ubiquitin")
 """CA and cysteine SG atoms of the entries 1CRN, 5PTI, 1AKI and 1UBI."""
@@ -45,14 +45,28 @@ def bonded(entry: str) -> Piece:
     structure = structure_of(entry)
     found = [piece for piece in structure.pieces if piece.bonds]
     if not found:
-        between = (
-            f"; its {structure.num_between} SSBOND records join different chains, or stretches "
-            "that missing residues part"
-            if structure.num_between
-            else "; whole entries of the Protein Data Bank have an SSBOND record for each"
-        )
-        raise InputError(f"'{structure.name}' has no disulfide bond within a chain{between}")
+        raise InputError(_no_bond(structure))
     return max(found, key=len)
+
+
+def _no_bond(structure: Structure) -> str:
+    """Why a structure has no bond to measure, and what would give it one."""
+    near = [(piece, pair) for piece in structure.pieces for pair in piece.near]
+    if near and not structure.num_between:
+        piece, (i, j) = near[0]
+        suggest = "pair of sulfurs suggests" if len(near) == 1 else "pairs of sulfurs suggest"
+        return (
+            f"'{structure.name}' has no SSBOND record, although {len(near)} {suggest} disulfide "
+            f"bonds (SG atoms within {LONGEST_BOND} A): add a record for each, the first being "
+            f"'{ssbond(piece.keys[i], piece.keys[j])}'"
+        )
+    between = (
+        f"; its {structure.num_between} SSBOND records join different chains, or stretches "
+        "that missing residues part"
+        if structure.num_between
+        else "; whole entries of the Protein Data Bank have an SSBOND record for each"
+    )
+    return f"'{structure.name}' has no disulfide bond within a chain{between}"
 
 
 def digest(path: str) -> str:

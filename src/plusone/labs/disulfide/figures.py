@@ -20,6 +20,7 @@ from plusone.labs.show.figures import (
     Axes,
     draw,
 )
+from plusone.report.numerals import UNMEASURED
 
 NET_COLORS = {
     "none": ORANGE,
@@ -126,7 +127,7 @@ def tables(runs: Runs, pieces: Pieces) -> tuple[Table, ...]:
         head = (str(p["name"]), number(p, "residues"), float(num_bonds(p)))
         b = number(p, "b correlation")
         if not num_bonds(p):
-            rows.append((*head, *[math.nan] * 11, b))
+            rows.append((*head, *[UNMEASURED] * 11, b if math.isfinite(b) else UNMEASURED))
             continue
         random, local, value = array(p, "random"), array(p, "local"), number(p, "bonds")
         paths, loops, change = (array(p, key) for key in ("paths", "loops", "folded change"))
@@ -140,7 +141,7 @@ def tables(runs: Runs, pieces: Pieces) -> tuple[Table, ...]:
                 *map(float, paths[:2]),
                 *map(float, loops),
                 *map(float, change),
-                b,
+                b if math.isfinite(b) else UNMEASURED,
             )
         )
     hosts = next(run.numbers for run in runs if run.arm.name == "hosts")

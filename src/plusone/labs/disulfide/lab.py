@@ -153,6 +153,11 @@ def conclude(runs: Runs) -> Conclusion:
     shared = [float(np.divide(*array(piece, "loops"))) for piece in many]
     shorter = [number(piece, "shorter") for piece in many]
     known = [number(piece, "b correlation") for piece in pieces]
+    optional = {
+        "shared": shared,
+        "pairings": [s for s in shorter if math.isfinite(s)],
+        "b-factors": [b for b in known if math.isfinite(b)],
+    }
     gradient = [
         float(np.abs(runs.of(f"net: {n}", "start") - runs.of(f"net: {n}", "predicted")).max())
         for n in NETS
@@ -165,17 +170,16 @@ def conclude(runs: Runs) -> Conclusion:
         "records": [sum(number(piece, "mismatches") for piece in pieces)],
         "local": list(local),
         "net-local": list(test["local"] - test["none"]),
-        "b-factors": [b for b in known if math.isfinite(b)] or [math.nan],
         "gradient": [max(gradient)],
         "places": list(each("bonds") - random),
         "net-places": list(test["bonds"] - test["random places"]),
-        "shared": shared or [math.nan],
-        "pairings": [s for s in shorter if math.isfinite(s)] or [math.nan],
         "folded": list(each("folded change", 0)),
         "cysteines": list(each("folded change", 1)),
+        **{key: values for key, values in optional.items() if values},
     }
     return Conclusion(
         measured=measured,
+        unmeasured=_reasons([key for key in optional if key not in measured], has_many=bool(many)),
         reading=_reading(measured, with_bonds, runs),
         effects=(
             effect(
@@ -184,14 +188,30 @@ def conclude(runs: Runs) -> Conclusion:
                 ("no skips", list(test["none"])),
             ),
             effect(
-                "unfolded fluctuation over the bare chain's, by structure",
+                "unfolded fluctuation over the bare chain's",
                 ("disulfide bonds", list(each("bonds"))),
                 ("as many local bonds", list(local)),
+                over="chains",
             ),
         ),
         figures=figures(runs, with_bonds),
         tables=tables(runs, pieces),
     )
+
+
+def _reasons(keys: Sequence[str], *, has_many: bool) -> Mapping[str, str]:
+    """Why these predictions have no value."""
+    one = "no chain has more than one bond"
+    reasons = {
+        "shared": f"{one}, so there is none to share with",
+        "pairings": (
+            "the bonds of a chain are more than five or share a cysteine"
+            if has_many
+            else f"{one}, whose cysteines pair in one way"
+        ),
+        "b-factors": "there are no B factors, or they are all the same",
+    }
+    return {key: reasons[key] for key in keys}
 
 
 def _reading(measured: Mapping[str, Sequence[float]], pieces: Pieces, runs: Runs) -> str:
@@ -216,9 +236,19 @@ def _reading(measured: Mapping[str, Sequence[float]], pieces: Pieces, runs: Runs
         f"(10^{start['bonds']:.1f}), with as many local ones {test['local']:.2f}. {place}: "
         f"the same spans at random places give {test['random places']:.2f}, and differ in the "
         f"chain's motion by {mean['places']:+.2f} (where a span is nearly the whole chain there "
-        f"are few places, {fewest} for the longest bond of one chain); "
-        f"of the other pairings of the same cysteines {mean['pairings']:.0%} have shorter paths. "
-        f"Together the bonds cost {mean['shared']:.0%} of the entropy that they would one by one."
+        f"are few places, {fewest} for the longest bond of one chain)"
+        + (
+            f"; of the other pairings of the same cysteines {mean['pairings']:.0%} have shorter "
+            "paths."
+            if "pairings" in mean
+            else "."
+        )
+        + (
+            f" Together the bonds cost {mean['shared']:.0%} of the entropy that they would one by "
+            "one."
+            if "shared" in mean
+            else ""
+        )
     )
 
 

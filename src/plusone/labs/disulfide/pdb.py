@@ -35,10 +35,11 @@ class Piece:
     """An unbroken stretch of a chain: residues in order, with CA coordinates in A and B factors.
 
     `bonds` are its disulfide bonds between residues (from 0), by the SSBOND records; `near` are the
-    pairs of sulfurs within 2.5 A, which need no record.
+    pairs of sulfurs within 2.5 A, which need no record. `keys` name the residues in the file.
     """
 
     name: str
+    keys: tuple[Key, ...]
     sequence: tuple[str, ...]
     coordinates: tuple[tuple[float, float, float], ...]
     b_factors: tuple[float, ...]
@@ -146,6 +147,17 @@ def _records(
     return list(residues.values()), sulfurs, pairs
 
 
+def ssbond(first: Key, second: Key) -> str:
+    """The SSBOND record of a bond between two residues."""
+
+    def residue(key: Key) -> str:
+        chain, number = key
+        code = "" if number[-1].isdigit() else number[-1]
+        return f"CYS {chain} {number.removesuffix(code):>4}{code:1}"
+
+    return f"SSBOND   1 {residue(first)}   {residue(second)}".rstrip()
+
+
 def _number(field: str) -> str:
     """A residue's number with its insertion code, as it stands."""
     int(field[:4])
@@ -180,6 +192,7 @@ def _piece(
     ]
     return Piece(
         name=name,
+        keys=tuple(residue.key for residue in stretch),
         sequence=tuple(residue.kind for residue in stretch),
         coordinates=tuple(residue.place for residue in stretch),
         b_factors=tuple(residue.b_factor for residue in stretch),
