@@ -19,14 +19,15 @@ def interval(
 ) -> tuple[float, float, float]:
     """The mean with its 95 % interval by Student's t, inside `within`; one value is its own.
 
-    Where values have a range (a, b) that they cannot leave, the interval is that of g(mean) by the
-    delta method, g = ln((x - a) / (b - x)), or ln(x - a) where b is infinite: g(mean) +- t s g' /
-    sqrt(n), taken back. For shares that is the logit interval of surveys (SAS/STAT's SURVEYFREQ;
-    R's survey, svyciprop, "xlogit"), for correlations Fisher's z of the mean. Far from both ends it
-    is the plain one; near an end it is longer on the side away from it, and covers the mean where
-    the plain one, clipped, often does not: 94 against 83 % of samples of three shares of mean 0.95
-    and deviation 0.07 (Beta; a test draws them). It is of the mean of the values as they are, which
-    may lie on an end themselves, where a transform of each would be infinite.
+    Where values have a range (a, b) that they cannot leave, their variance has to shrink as their
+    mean comes near an end. The interval is that of all means u at which, with a variance as
+    V(u) = (u - a)(b - u), or u - a where b is infinite, the measured mean m would not surprise:
+    (m - u)^2 <= t^2 s^2 / n V(u) / V(m). For shares that is Wilson's score interval (1927, J. Am.
+    Stat. Assoc. 22:209) with the measured variance and Student's t, as surveys use it (SAS/STAT's
+    SURVEYFREQ, "modified Wilson"). Far from both ends it is the plain one. Near an end it is longer
+    on the side away from it, and covers the mean where the plain one, clipped, often does not: 92
+    against 83 % of samples of three shares of mean 0.95 and deviation 0.07 (Beta; a test draws
+    them).
 
     Assumes that repeats are independent. Equal values have no width, at an end or not: few seeds do
     not show what is rare. A value that is not finite makes all three NaN, or that infinity where
@@ -44,15 +45,14 @@ def interval(
     if error == 0 or not a < mean < b:
         return mean, mean, mean
     half = error * _t(len(x) - 1)
-    if math.isinf(a) and math.isinf(b):
+    if math.isinf(a):
+        assert math.isinf(b), "a range has a lower end"
         return mean, mean - half, mean + half
-    assert math.isfinite(a), "a range has a lower end"
-    half *= 1 / (mean - a) + 1 / (b - mean)
-    if math.isinf(b):
-        return mean, a + (mean - a) * math.exp(-half), a + (mean - a) * math.exp(half)
-    place = math.log((mean - a) / (b - mean))
-    low, high = (a + (b - a) * (1 + math.tanh(g / 2)) / 2 for g in (place - half, place + half))
-    return mean, low, high
+    # The roots of (m - u)^2 = half^2 V(u) / V(m), with m and u counted from a.
+    m, width = mean - a, b - a
+    shift = half**2 / (m * (1 - m / width))
+    middle, reach = (y / (1 + shift / width) for y in (m + shift / 2, math.hypot(half, shift / 2)))
+    return mean, a + middle - reach, a + middle + reach
 
 
 def effect(
