@@ -188,7 +188,7 @@ def test_a_file_with_another_checksum_is_refused(
 ) -> None:
     _serve(monkeypatch, server, "shakespeare", {"input.txt": b"to be"})
     (server[0] / "input.txt").write_bytes(b"or not")
-    with pytest.raises(InputError, match=r"'shakespeare' is not here and http.*\(ValueError\)"):
+    with pytest.raises(InputError, match=r"'shakespeare' is not here, and http.*\(ValueError\)"):
         data.require("shakespeare")
 
 
@@ -205,6 +205,22 @@ def test_without_folder_and_network_one_sentence_says_what_to_do(
 
 def test_a_set_that_nobody_serves_says_so() -> None:
     with pytest.raises(InputError, match=r"nobody serves it for download: put dsb2018_256.npz"):
+        data.require("nuclei")
+
+
+def test_a_data_folder_without_the_set_is_named_and_the_download_taken(
+    monkeypatch: pytest.MonkeyPatch, server: tuple[Path, str], tmp_path: Path
+) -> None:
+    _serve(monkeypatch, server, "shakespeare", {"input.txt": b"to be"})
+    monkeypatch.setenv("PLUSONE_DATA", str(tmp_path))
+    lacking = rf"\(PLUSONE_DATA is '{tmp_path}', without tinyshakespeare/input.txt\)"
+    with pytest.warns(located.DataWarning, match=f"'shakespeare' is downloaded {lacking}$"):
+        data.require("shakespeare")
+    folder = tmp_path / "tinyshakespeare"
+    folder.mkdir()
+    (folder / "input.txt").write_bytes(b"to be")
+    data.require("shakespeare")  # and there is no warning, which would be an error
+    with pytest.raises(InputError, match=r"'nuclei' is not here \(PLUSONE_DATA is .*2018_256.npz"):
         data.require("nuclei")
 
 

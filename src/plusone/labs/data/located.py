@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,6 +13,10 @@ from plusone.errors import InputError, MissingExtraError
 from plusone.labs.base.extra import need
 from plusone.labs.base.store import cache_folder
 from plusone.labs.data.sets import PACKAGED, SETS, DataSet
+
+
+class DataWarning(UserWarning):
+    """A data set does not come from the folder that was named for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,8 @@ class Located:
 def require(name: str) -> None:
     """Sees to it that a set is there, downloading it where it has to be.
 
+    Warns where PLUSONE_DATA names a folder that lacks the set, which then comes from a download.
+
     Raises:
         InputError: it is not there and cannot be downloaded.
         MissingExtraError: the package that carries it is not installed.
@@ -34,6 +41,8 @@ def require(name: str) -> None:
             raise MissingExtraError(PACKAGED[name], "labs")
         return
     located(name)
+    if lacking := _lacking(SETS[name]):
+        warnings.warn(f"the data set '{name}' is downloaded{lacking}", DataWarning, stacklevel=2)
 
 
 def located(name: str) -> Located:
@@ -43,23 +52,36 @@ def located(name: str) -> Located:
         InputError: PLUSONE_DATA names no folder, or the set is in neither place.
     """
     wanted = SETS[name]
-    given = os.environ.get("PLUSONE_DATA")
-    if given:
-        if not Path(given).is_dir():
-            raise InputError(f"PLUSONE_DATA is '{given}', which is no folder")
-        files = {file: Path(given) / wanted.folder / file for file in wanted.files}
-        if all(path.is_file() for path in files.values()):
-            return Located(files=files, is_download=False)
+    lacking = _lacking(wanted)
+    if lacking == "":
+        return Located(files=_given(wanted), is_download=False)
     if not wanted.remotes:
         raise InputError(
-            f"the data set '{name}' is not here, and nobody serves it for download: put "
-            f"{', '.join(wanted.files)} into the folder {wanted.folder} and let PLUSONE_DATA name "
-            f"the folder above it ({wanted.origin})"
+            f"the data set '{name}' is not here{lacking or ''}, and nobody serves it for download: "
+            f"put {', '.join(wanted.files)} into the folder {wanted.folder} and let PLUSONE_DATA "
+            f"name the folder above it ({wanted.origin})"
         )
-    return Located(files=_downloaded(name, wanted), is_download=True)
+    return Located(files=_downloaded(name, wanted, lacking), is_download=True)
 
 
-def _downloaded(name: str, wanted: DataSet) -> dict[str, Path]:
+def _given(wanted: DataSet) -> dict[str, Path]:
+    """The files of a set where PLUSONE_DATA has them, if it does."""
+    folder = Path(os.environ.get("PLUSONE_DATA", "")) / wanted.folder
+    return {file: folder / file for file in wanted.files}
+
+
+def _lacking(wanted: DataSet) -> str | None:
+    """What the folder that PLUSONE_DATA names lacks of a set, "" if nothing; None without one."""
+    given = os.environ.get("PLUSONE_DATA")
+    if not given:
+        return None
+    if not Path(given).is_dir():
+        raise InputError(f"PLUSONE_DATA is '{given}', which is no folder")
+    missing = [file for file, path in _given(wanted).items() if not path.is_file()]
+    return f" (PLUSONE_DATA is '{given}', without {wanted.folder}/{missing[0]})" if missing else ""
+
+
+def _downloaded(name: str, wanted: DataSet, lacking: str | None) -> dict[str, Path]:
     pooch = need("pooch")
     folder = cache_folder() / "data" / name
     found = {}
@@ -70,9 +92,9 @@ def _downloaded(name: str, wanted: DataSet) -> dict[str, Path]:
             )
         except (OSError, ValueError) as error:  # no network, no space, another checksum
             raise InputError(
-                f"the data set '{name}' is not here and {remote.url} could not be downloaded "
-                f"({type(error).__name__}): connect once, or let PLUSONE_DATA name a folder with "
-                f"{wanted.folder}/{wanted.files[0]}"
+                f"the data set '{name}' is not here{lacking or ''}, and {remote.url} could not be "
+                f"downloaded ({type(error).__name__}): connect once, or let PLUSONE_DATA name a "
+                f"folder with {wanted.folder}/{wanted.files[0]}"
             ) from error
         found[remote.name] = Path(file)
     return found
