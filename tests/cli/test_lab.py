@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
 
 from plusone.errors import InputError
 from plusone.labs.base import check
+from plusone.labs.data.located import DataWarning
 from plusone.labs.index import LABS, Entry
 
 from support.cli import Run
@@ -50,6 +52,7 @@ def test_json_on_stdout_is_all_of_stdout(run: Run) -> None:
     ("arguments", "message"),
     [
         (("run", "x"), "there is no lab 'x'; the labs are degradation, "),
+        (("run", "oversmothing"), "there is no lab 'oversmothing'; did you mean oversmoothing?"),
         (("run", "tiny", "--jobs", "0"), "--jobs is 0; it must be 1 or more"),
         (("run", "tiny", "--pdb", "x"), "--pdb is for the lab disulfide alone, not for tiny"),
         (("run", "disulfide", "--pdb", "/nowhere/x"), "'/nowhere/x' cannot be read"),
@@ -83,6 +86,18 @@ def test_a_lab_that_cannot_run_leaves_the_others(run: Run, monkeypatch: pytest.M
     assert real.out.splitlines()[0] in ran.out
     assert "error: other: the data set is not here" in ran.err
     assert ran.code == 2
+
+
+def test_where_data_come_from_is_a_note_if_not_from_the_folder_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def require(names: object) -> None:
+        warnings.warn("the data set 'x' is downloaded", DataWarning, stacklevel=1)
+
+    monkeypatch.setattr("plusone.labs.base.run._require", require)
+    arguments = ("lab", "run", "tiny", "--jobs", "1")
+    assert run(*arguments).err == "note: the data set 'x' is downloaded\n"
+    assert run(*arguments, "--quiet").err == ""
 
 
 def test_ctrl_c_prints_what_is_done_and_says_how_to_go_on(

@@ -81,6 +81,12 @@ def test_rule_explains_each_code_in_the_width_of_the_terminal(
     assert max(map(len, lines)) <= 50
 
 
+def test_rule_names_the_codes_that_come_close(run: Run) -> None:
+    ran = run("rule", "a30x")
+    assert ran.code == 2
+    assert ran.err.startswith("error: there is no rule 'a30x'; did you mean A30")
+
+
 def test_rule_refuses_an_unknown_code(run: Run) -> None:
     ran = run("rule", "G999")
     assert ran.code == 2

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 from cyclopts import Parameter
 
-from plusone.cli.output import check_files, is_colored, width, write_file
+from plusone.cli.output import check_files, is_colored, print_notes, width, write_file
 from plusone.cli.progress import shown_progress
 from plusone.errors import InputError, PlusoneError
 
@@ -128,14 +129,14 @@ def _nothing(result: LabResult) -> None:
 
 
 def _chosen(names: Sequence[str]) -> list[str]:
-    from plusone.labs.index import LABS
+    from plusone.labs.index import LABS, no_such_lab
 
     if not names:
         raise InputError(f"name a lab, or all; the labs are {', '.join(LABS)}")
     chosen = list(LABS) if "all" in names else list(dict.fromkeys(names))
     for name in chosen:
         if name not in LABS:
-            raise InputError(f"there is no lab '{name}'; the labs are {', '.join(LABS)}")
+            raise InputError(no_such_lab(name))
     return chosen
 
 
@@ -159,7 +160,11 @@ def _each(
     errors: list[str] = []
     for name in names:
         try:
-            with redirect_stdout(sys.stderr), shown_progress(quiet=quiet) as progress:
+            with (
+                redirect_stdout(sys.stderr),
+                _said_notes(quiet=quiet),
+                shown_progress(quiet=quiet) as progress,
+            ):
                 if progress is not None:
                     progress(name, 0.0)
                 from plusone.labs.base.run import run_lab
@@ -172,6 +177,32 @@ def _each(
             return results, errors, True
         show(results[-1])
     return results, errors, False
+
+
+@contextmanager
+def _said_notes(*, quiet: bool) -> Iterator[None]:
+    """Inside, where data come from, if not from the folder named for them, is a note."""
+    from plusone.labs.data.located import DataWarning
+
+    shown = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, DataWarning):
+            print_notes([str(message)], quiet=quiet)
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = show
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,11 @@ def _page(code: str) -> str:
 
     found = RULES.get(code.strip().upper())
     if found is None:
-        raise InputError(f"there is no rule '{code}'; the codes are {', '.join(sorted(RULES))}")
+        from plusone.target.suggest import did_you_mean
+
+        otherwise = f"; the codes are {', '.join(sorted(RULES))}"
+        near = did_you_mean(code.strip().upper(), sorted(RULES), otherwise=otherwise)
+        raise InputError(f"there is no rule '{code}'{near}")
     parts = [f"{found.code} {found.name} ({found.severity})", _wrapped(found.summary)]
     for title, text in (
         ("Why", found.why),

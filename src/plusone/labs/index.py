@@ -83,3 +83,11 @@ LABS = {
         summary="A deep plain critic gives its generator no gradient; with skips it does.",
     ),
 }
+
+
+def no_such_lab(name: str) -> str:
+    """What to say of a name that is none of them."""
+    from plusone.target.suggest import did_you_mean
+
+    near = did_you_mean(name, LABS, otherwise=f"; the labs are {', '.join(LABS)}")
+    return f"there is no lab '{name}'{near}"

@@ -17,7 +17,7 @@ from plusone.labs.base.effects import interval
 from plusone.labs.base.extra import need
 from plusone.labs.base.lab import Arm, Conclusion, Lab, Plan, Run, Runs
 from plusone.labs.base.store import Store, cache_folder, version_of
-from plusone.labs.index import LABS
+from plusone.labs.index import LABS, no_such_lab
 
 Tell = Callable[[str, float], None]
 
@@ -42,7 +42,7 @@ def lab_named(name: str) -> Lab:
         InputError: there is none.
     """
     if name not in LABS:
-        raise InputError(f"there is no lab '{name}'; the labs are {', '.join(LABS)}")
+        raise InputError(no_such_lab(name))
     lab = import_module(LABS[name].module).LAB
     assert isinstance(lab, Lab)
     return lab
