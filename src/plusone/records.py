@@ -218,11 +218,16 @@ class Bypass:
     around it ("": none does, and the share is 0), `size` and `around` their numbers a sample.
     `share` is that of the output's variance that comes around at these parameters; `width` is how
     many numbers can, those of the smallest vertex cut without the latent over the latent's (a lower
-    bound from 4 on).
+    bound from 4 on); `shut` is the share of samples whose output nothing around reaches, as where a
+    skip is dropped for a share of the samples in training, or closed. `room` is the alignment with
+    the input that random linear codes of `size` numbers keep, over that of codes of ten (1 from ten
+    on): how much of the samples' geometry so narrow a latent has room for.
     """
 
     share: Value = NOT_MEASURED
     width: Value = NOT_MEASURED
+    shut: Value = NOT_MEASURED
+    room: Value = NOT_MEASURED
     latent: str
     enters: str = ""
     size: int = 0

@@ -21,6 +21,7 @@ from plusone.judge.judge import judge
 from plusone.judge.passages import unjudged
 from plusone.probe.batchnorm import use_batch_where_fresh
 from plusone.probe.bypass import bypass_share
+from plusone.probe.collapse import room_of_code
 from plusone.probe.jacobians import Spectra, SpectraRequest, measure_spectra, with_spectra
 from plusone.probe.measure import profile_evidence
 from plusone.probe.noiseless import without_noise
@@ -150,14 +151,16 @@ def _with_bypass(subject: Subject, config: ScanConfig, box: Sandbox, passes: Pas
     if may_have_latent(trace, is_told) and (is_told or subject.targets is None):
         latent = latent_of(trace, targets_are_inputs=is_told)
         if latent is not None:
-            share = bypass_share(subject, latent, batch=latent.rows, box=box, seed=config.seed)
+            found = bypass_share(subject, latent, batch=latent.rows, box=box, seed=config.seed)
             bypass = Bypass(
-                share=share,
+                share=found.share,
+                shut=found.shut,
                 width=Value.of(latent.width),
                 latent=latent.name,
                 enters=latent.enters,
                 size=latent.size,
                 around=latent.size_around,
+                room=room_of_code((subject.args, subject.kwargs), trace.batch, latent.size),
             )
             passes = _of_means(subject, config, box, passes)
             whole = replace(passes.evidence.end_to_end, bypass=bypass)

@@ -10,9 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.synthetic import chain, codes, evidence, judged
-from plusone.judge.calibration import probability
+from plusone.judge.calibration import (
+    HEALTHY,
+    healthy_within_code,
+    probability,
+    within_code,
+)
 from plusone.judge.thresholds import GRADIENT_DECADES, SIGNAL_DECADES
-from plusone.records import Finding, Value, Verdict
+from plusone.records import Bypass, Finding, Value, Verdict
 
 DECADES = st.floats(-20.0, 20.0)
 
@@ -148,6 +153,7 @@ def calibrated(
     gradient: float = 0.0,
     signal: float = 0.0,
     similarity: float = 0.1,
+    bypass: Bypass | None = None,
 ) -> tuple[list[Finding], Verdict]:
     """Findings and verdict where collapse and alignment were measured too."""
     blocks = chain(4, similarity=[similarity] * 4)
@@ -156,6 +162,7 @@ def calibrated(
         made.end_to_end,
         gradient_collapse=Value.of(collapse),
         input_alignment=Value.of(alignment),
+        bypass=bypass,
     )
     findings, verdict = judged(replace(made, end_to_end=whole))
     assert verdict is not None
@@ -285,3 +292,40 @@ def test_a_cut_is_no_case_for_calibration() -> None:
     _, verdict = judged(replace(made, end_to_end=whole))
     assert verdict is not None
     assert not verdict.is_calibrated
+
+
+def code(size: int, *, room: float, width: float = 0.0, shut: float = 0.0) -> Bypass:
+    """A latent of `size` numbers with a way of `width` times that around it."""
+    widths = {"share": 0.5, "width": width, "shut": shut, "room": room}
+    return Bypass(latent="z", size=size, **{k: Value.of(v) for k, v in widths.items()})
+
+
+def test_a_narrow_latent_is_asked_for_what_it_has_room_for() -> None:
+    """Two numbers that carry both directions, and all of the geometry that two can."""
+    told = calibrated(0.5, 0.3, bypass=code(2, room=0.5))[1].probability
+    assert told == pytest.approx(calibrated(0.1, 0.6)[1].probability)
+    assert calibrated(1.0, 0.3, bypass=code(1, room=0.5))[1].probability == pytest.approx(told)
+
+
+@pytest.mark.parametrize(
+    "latent", [code(10, room=0.5), code(2, room=0.5, width=1.0), code(2, room=0.0)]
+)
+def test_a_wide_latent_or_a_way_around_leaves_no_excuse(latent: Bypass) -> None:
+    told = calibrated(0.5, 0.3, bypass=latent)[1].probability
+    assert told == pytest.approx(calibrated(0.5, 0.3)[1].probability)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 9])
+@pytest.mark.parametrize("width", [0.0, 1.0])
+def test_what_is_healthy_with_a_latent_has_the_healthy_quantities(size: int, width: float) -> None:
+    latent = code(size, room=0.4, width=width, shut=1.0)
+    collapse, alignment = within_code(latent, *healthy_within_code(latent))
+    assert alignment == pytest.approx(10 ** HEALTHY["geometry"])
+    assert collapse == pytest.approx(HEALTHY["collapse"] if size > 1 else 0.1)
+
+
+def test_the_advice_for_an_autoencoder_leaves_its_latent_alone() -> None:
+    (told,) = calibrated(0.9, 0.05, bypass=code(2, room=0.5))[0]
+    assert told.code == "A305"
+    assert "none around the latent at z" in told.remedy
+    assert "(0.30 in nets that train, with a latent of 2)" in told.reason

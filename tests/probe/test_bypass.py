@@ -18,9 +18,9 @@ SIZE, CODE, SAMPLES = 24, 3, 64
 class Vae(nn.Module):
     """A VAE whose decoder also reads `skipped` of the encoder's features."""
 
-    def __init__(self, skipped: int = 0, *, is_random: bool = True) -> None:
+    def __init__(self, skipped: int = 0, *, is_random: bool = True, dropped: float = 0.0) -> None:
         super().__init__()
-        self.skipped, self.is_random = skipped, is_random
+        self.skipped, self.is_random, self.dropped = skipped, is_random, dropped
         self.encoder = nn.Linear(SIZE, 16)
         self.mean, self.log_variance = nn.Linear(16, CODE), nn.Linear(16, CODE)
         self.decoder = nn.Linear(CODE + skipped, 16)
@@ -34,6 +34,8 @@ class Vae(nn.Module):
         return z, h
 
     def decode(self, z: Tensor, h: Tensor) -> Tensor:
+        if self.dropped and self.training:
+            h = h * (torch.rand(len(h), 1) >= self.dropped)
         read = torch.cat((z, h[:, : self.skipped]), 1) if self.skipped else z
         out: Tensor = self.out(torch.tanh(self.decoder(read)))
         return out
@@ -201,3 +203,26 @@ def test_a_narrow_way_around_is_found_where_it_brings_nearly_all() -> None:
         net.decoder.weight[:, :CODE] *= 0.1
     (finding,) = finding_of(net)
     assert float(finding.value) > float(finding.threshold) == 0.9
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.1, 0.5, 0.9])
+def test_a_skip_that_is_dropped_for_many_samples_is_shut_for_them(dropped: float) -> None:
+    torch.manual_seed(0)
+    net, x = Vae(16, dropped=dropped).double(), batch()
+    report = plusone.scan(net, x, targets=x, loss_fn=F.mse_loss, quick=True)
+    found = report.data.end_to_end.bypass
+    assert found is not None
+    assert float(found.shut) == pytest.approx(dropped, abs=0.2 if dropped else 0)
+    assert any(f.code == "S107" for f in report.findings) is (dropped < 0.5)
+
+
+def test_what_fix_has_closed_is_shut_and_not_accused_again() -> None:
+    torch.manual_seed(0)
+    net, x = Vae(16), batch().float()
+    plan = plusone.fix(net, x, x, F.mse_loss, trial_steps=0)
+    assert "Closed" in str(plan)
+    report = plusone.scan(plan.apply(), x, targets=x, loss_fn=F.mse_loss, quick=True)
+    found = report.data.end_to_end.bypass
+    assert found is not None
+    assert float(found.shut) == 1
+    assert not any(f.code == "S107" for f in report.findings)

@@ -11,7 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import plusone
-from plusone.probe.collapse import LEAST_SAMPLES, _u_centred, gradient_collapse
+from plusone.probe.collapse import (
+    LEAST_SAMPLES,
+    _u_centred,
+    gradient_collapse,
+    room_of_code,
+)
 from plusone.report.report import Report
 from probe.recorded import Function
 
@@ -289,3 +294,26 @@ def test_a_sparse_adjacency_is_no_sample(quick: bool) -> None:
         float(found[0].log10_gradient_ratio), abs=1e-4
     )
     assert found[1].input_alignment.is_measured
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_the_room_of_a_code_is_that_of_random_linear_codes(size: int) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(64, 6, dtype=torch.float64) @ torch.randn(6, 30, dtype=torch.float64)
+
+    def kept(width: int) -> float:
+        linear = [nn.Linear(30, width, bias=False).double() for _ in range(200)]
+        for layer in linear:
+            nn.init.normal_(layer.weight)
+        codes = [layer(x).detach() for layer in linear]
+        return sum(_biased(x, code) for code in codes) / len(codes)
+
+    found = float(room_of_code((x,), 64, size))
+    assert found == pytest.approx(kept(size) / kept(10), abs=0.08)
+
+
+def test_there_is_room_for_all_in_ten_numbers_and_nothing_to_say_of_samples_alike() -> None:
+    x = torch.randn(1, 30).expand(64, 30)
+    assert float(room_of_code((x,), 64, 10)) == 1
+    assert not room_of_code((x,), 64, 2).is_measured
+    assert not room_of_code((torch.randn(8, 30),), 8, 2).is_measured

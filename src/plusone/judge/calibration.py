@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from plusone.judge.run import trunk_of
-from plusone.records import Evidence, Value
+from plusone.records import Bypass, Evidence, Value
 
 
 class Quantity(NamedTuple):
@@ -65,6 +65,7 @@ QUANTITIES = (
     ),
 )
 INTERCEPT = 8.58
+_OUTPUTS = 10
 NAMES = tuple(q.name for q in QUANTITIES)
 HEALTHY = {q.name: q.healthy for q in QUANTITIES}
 
@@ -72,20 +73,61 @@ HEALTHY = {q.name: q.healthy for q in QUANTITIES}
 def quantities(evidence: Evidence) -> dict[str, float] | None:
     """The quantities by name, within their ranges; None where one was not measured.
 
-    What is not finite counts as the worst of its range.
+    What is not finite counts as the worst of its range. Of an autoencoder whose latent has fewer
+    than ten numbers, collapse and geometry are those that such a latent leaves room for
+    (`within_code`).
     """
     whole = evidence.end_to_end
     measured = (whole.gradient_collapse, whole.log10_gradient_ratio, whole.input_alignment)
     if not all(value.is_measured for value in measured):
         return None
     norms = [block.gradient_norm for block in trunk_of(evidence)]
+    collapse, alignment = within_code(
+        whole.bypass,
+        _number(whole.gradient_collapse, worst=1.0),
+        _number(whole.input_alignment, worst=0.0),
+    )
     found = {
-        "collapse": _number(whole.gradient_collapse, worst=1.0),
+        "collapse": collapse,
         "vanish": _fall(whole.log10_gradient_ratio),
-        "geometry": _log10(_number(whole.input_alignment, worst=0.0)),
+        "geometry": _log10(alignment),
         "spread": _range([value for value in norms if value.is_measured]),
     }
     return {q.name: min(max(found[q.name], q.low), q.high) for q in QUANTITIES}
+
+
+def within_code(bypass: Bypass | None, collapse: float, alignment: float) -> tuple[float, float]:
+    """Collapse and alignment as a code of ten numbers would have them, the outputs of the nets that
+    the verdict was fitted on.
+
+    k numbers carry k directions, two of which have the mean cos^2 1 / k: what is above that, of
+    what can be, counts. Of the samples' geometry k numbers keep `Bypass.room` of what ten do. As
+    they are without a latent, with one of ten numbers or more, and where a way as wide as the
+    latent goes around it.
+    """
+    if bypass is None or not is_narrow(bypass):
+        return collapse, alignment
+    room, least = float(bypass.room), 1.0 / bypass.size
+    above = max(collapse - least, 0.0) / (1.0 - least) if least < 1.0 else 0.0
+    widened = 1.0 / _OUTPUTS + (1.0 - 1.0 / _OUTPUTS) * above
+    return min(collapse, widened), min(alignment / room, 1.0)
+
+
+def healthy_within_code(bypass: Bypass | None) -> tuple[float, float]:
+    """Collapse and alignment that nets that train have, with such a latent: the inverse of
+    `within_code`."""
+    collapse, alignment = HEALTHY["collapse"], 10 ** HEALTHY["geometry"]
+    if bypass is None or not is_narrow(bypass):
+        return collapse, alignment
+    least = 1.0 / bypass.size
+    above = (collapse - 1.0 / _OUTPUTS) / (1.0 - 1.0 / _OUTPUTS)
+    return least + (1.0 - least) * above, alignment * float(bypass.room)
+
+
+def is_narrow(bypass: Bypass) -> bool:
+    """Whether all passes a latent of fewer numbers than the verdict was fitted on."""
+    is_around = float(bypass.width) >= 1.0 and float(bypass.shut) != 1.0
+    return 0 < bypass.size < _OUTPUTS and float(bypass.room) > 0 and not is_around
 
 
 def probability(found: dict[str, float]) -> float:

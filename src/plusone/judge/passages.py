@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plusone.judge.findings import finding
-from plusone.judge.thresholds import BYPASS, BYPASS_WIDTH, CAPACITY, DETAIL
+from plusone.judge.thresholds import BYPASS, BYPASS_SHUT, BYPASS_WIDTH, CAPACITY, DETAIL
 from plusone.records import Evidence, Finding, NotMeasured, Passage, Structure
 
 
@@ -31,9 +31,12 @@ def judge_passages(structure: Structure, evidence: Evidence) -> list[Finding]:
 
 
 def judge_bypass(evidence: Evidence) -> list[Finding]:
-    """S107 where nearly all of an autoencoder's output comes around its latent, or all can."""
+    """S107 where nearly all of an autoencoder's output comes around its latent, or all can.
+
+    Not where the latent has to do without what comes around for many samples.
+    """
     bypass = evidence.end_to_end.bypass
-    if bypass is None:
+    if bypass is None or float(bypass.shut) >= BYPASS_SHUT:
         return []
     is_large, is_wide = float(bypass.share) > BYPASS, float(bypass.width) >= BYPASS_WIDTH
     if not is_large and not is_wide:

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
-from plusone.judge.calibration import HEALTHY, harms, probability, quantities
+from plusone.judge.calibration import (
+    harms,
+    healthy_within_code,
+    is_narrow,
+    probability,
+    quantities,
+)
 from plusone.judge.findings import finding
 from plusone.judge.run import trunk_of
 from plusone.judge.thresholds import EVEN, NARROW
-from plusone.records import BlockReport, Evidence, Finding, Value
+from plusone.records import BlockReport, Bypass, Evidence, Finding, Value
 
 
 def judge_unlikely(evidence: Evidence, others: Iterable[Finding]) -> list[Finding]:
@@ -34,11 +41,12 @@ def judge_unlikely(evidence: Evidence, others: Iterable[Finding]) -> list[Findin
 
 
 def _collapsed(evidence: Evidence) -> Finding:
-    value, healthy = evidence.end_to_end.gradient_collapse, HEALTHY["collapse"]
+    bypass = evidence.end_to_end.bypass
+    value, healthy = evidence.end_to_end.gradient_collapse, healthy_within_code(bypass)[0]
     reason = (
         "whatever the loss asks for, the first block hears nearly the same: two random directions "
         f"at the output send gradients there with a mean cos^2 of {_share(value)} "
-        f"({healthy:.2f} in nets that train)"
+        f"({healthy:.2f} in nets that train{_with_code(bypass)})"
     )
     trunk = trunk_of(evidence)
     where = trunk[0].name if trunk else ""
@@ -46,7 +54,7 @@ def _collapsed(evidence: Evidence) -> Finding:
     if narrow is not None:
         where = narrow.name
         reason += f"; all of it passes the {_width(narrow)} numbers that leave {where}"
-    return finding("G203", where, value, None, reason)
+    return _beside_code(bypass, finding("G203", where, value, None, reason))
 
 
 def _narrow(blocks: tuple[BlockReport, ...]) -> BlockReport | None:
@@ -69,12 +77,31 @@ def _width(block: BlockReport) -> int:
 
 
 def _lost(evidence: Evidence) -> Finding:
-    value, healthy = evidence.end_to_end.input_alignment, 10 ** HEALTHY["geometry"]
+    bypass = evidence.end_to_end.bypass
+    value, healthy = evidence.end_to_end.input_alignment, healthy_within_code(bypass)[1]
     reason = (
         "how the samples lie to each other is lost on the way: the alignment of what the last "
-        f"layer reads with the input is {_share(value)} ({healthy:.2f} in nets that train)"
+        f"layer reads with the input is {_share(value)} ({healthy:.2f} in nets that train"
+        f"{_with_code(bypass)})"
     )
-    return finding("A305", _alike_from(evidence), value, None, reason)
+    return _beside_code(bypass, finding("A305", _alike_from(evidence), value, None, reason))
+
+
+def _with_code(bypass: Bypass | None) -> str:
+    if bypass is None or not is_narrow(bypass):
+        return ""
+    return f", with a latent of {bypass.size}"
+
+
+def _beside_code(bypass: Bypass | None, found: Finding) -> Finding:
+    """The finding with a remedy that leaves a latent its use: no skip around it (S107)."""
+    if bypass is None:
+        return found
+    remedy = (
+        f"{found.remedy} Put skips around layers of the encoder and of the decoder, none around "
+        f"the latent at {bypass.latent}."
+    )
+    return replace(found, remedy=remedy)
 
 
 def _share(value: Value) -> str:

@@ -1,4 +1,4 @@
-"""The bypass share: how much of an autoencoder's output comes around its latent."""
+"""The bypass share: how much of an autoencoder's output comes around its latent, and how often."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ from plusone.target.subject import Subject
 LEAST_SAMPLES = 4
 
 
+class Around(NamedTuple):
+    """The bypass share, and the share of samples whose output nothing around the latent reaches."""
+
+    share: Value = NOT_MEASURED
+    shut: Value = NOT_MEASURED
+
+
+class _Seen(NamedTuple):
+    """Of a value: the variance over the samples of each number of a sample [N], and which are not
+    zero [B, N]."""
+
+    variance: torch.Tensor
+    is_there: torch.Tensor
+
+
 class _Variances:
     """Reads the variance over the samples of each element of some values, as they are made."""
 
@@ -34,14 +49,14 @@ class _Variances:
         self.reset()
 
     def reset(self) -> None:
-        self.found: dict[ValueRef, torch.Tensor] = {}
+        self.found: dict[ValueRef, _Seen] = {}
 
     def before(
         self, name: str, values: Sequence[ValueRef], operands: Sequence[torch.Tensor]
     ) -> None:
         for value, operand in zip(values, operands, strict=True):
             if value in self._wanted and value not in self.found:
-                self.found[value] = variance(operand, self._batch)
+                self.found[value] = _seen(operand, self._batch)
 
     def writing(self, tensors: Sequence[torch.Tensor]) -> None:
         pass
@@ -49,21 +64,19 @@ class _Variances:
     def after(self, number: int, name: str, outputs: Sequence[torch.Tensor]) -> None:
         for out, tensor in enumerate(outputs):
             if (number, out) in self._wanted:
-                self.found[number, out] = variance(tensor, self._batch)
+                self.found[number, out] = _seen(tensor, self._batch)
 
 
-def variance(tensor: torch.Tensor, batch: int) -> torch.Tensor:
-    """The variance of each number of a sample over the samples, in double precision.
-
-    NaN where the leading dimension does not count the samples.
-    """
-    rows = as_samples(tensor.detach(), batch).double()
-    return rows.var(0) if len(rows) == batch else torch.full_like(rows[0], math.nan)
+def _seen(tensor: torch.Tensor, batch: int) -> _Seen:
+    """In double precision; NaN where the leading dimension does not count the samples."""
+    rows = as_samples(tensor.detach(), batch)
+    spread = rows.double().var(0) if len(rows) == batch else rows[0].double() * math.nan
+    return _Seen(spread, rows != 0)
 
 
 def bypass_share(
     subject: Subject, latent: Latent, *, batch: int | None, box: Sandbox, seed: int
-) -> Value:
+) -> Around:
     """B = U / (U + Z): the share of the output's variance that comes around the latent z.
 
     U = sum over the values u around of E|d xhat / d u|^2 Var(u), and Z likewise of z, to first
@@ -72,12 +85,13 @@ def bypass_share(
     random cotangent g of unit variance, since E (J^T g)_i^2 = |d xhat / d u_i|^2, and a backward
     through the encoder for what of u's gradient comes over z. The standard error is over samples.
     0 where nothing goes around; not measured for fewer than `LEAST_SAMPLES` samples, or where
-    autograd does not see one of the values.
+    autograd does not see one of the values. A sample is shut where each number of each u is zero,
+    or the gradient there.
     """
     if not latent.around:
-        return Value.of(0.0)
+        return Around(Value.of(0.0), Value.of(1.0))
     if batch is None or batch < LEAST_SAMPLES:
-        return NOT_MEASURED
+        return Around()
     observer = _Variances((*latent.signals, *latent.around), batch)
     box.restore_contents()
     torch.manual_seed(seed)
@@ -86,29 +100,29 @@ def bypass_share(
     try:
         found = _share(recording, latent, variances, batch, torch.Generator().manual_seed(seed))
     except RuntimeError:  # a custom function that allows but one backward
-        found = NOT_MEASURED
+        found = Around()
     box.restore_contents()
     box.restore_random_state()
     return found
 
 
-def _of_inputs(subject: Subject, recording: Recording, batch: int) -> dict[ValueRef, torch.Tensor]:
+def _of_inputs(subject: Subject, recording: Recording, batch: int) -> dict[ValueRef, _Seen]:
     given = tensors_in((subject.args, subject.kwargs))
     pairs = zip(recording.trace.inputs, given, strict=False)
-    return {(n, 0): variance(t, batch) for n, t in pairs if t.is_floating_point()}
+    return {(n, 0): _seen(t, batch) for n, t in pairs if t.is_floating_point()}
 
 
 def _share(
     recording: Recording,
     latent: Latent,
-    variances: dict[ValueRef, torch.Tensor],
+    seen: dict[ValueRef, _Seen],
     batch: int,
     generator: torch.Generator,
-) -> Value:
+) -> Around:
     pairs = zip(recording.trace.outputs, recording.outputs, strict=True)
     root = next((t for value, t in pairs if value == latent.output), None)
     if root is None or not root.requires_grad:
-        return NOT_MEASURED
+        return Around()
     finder = EdgeFinder(recording, [root])
     inner = [finder.edge(value) for value in latent.values]
     z = [edge for edge in inner if edge is not None]
@@ -116,25 +130,38 @@ def _share(
         _entry(finder, value, join) for value, join in zip(latent.around, latent.joins, strict=True)
     ]
     u = [entry for entry in entries if entry is not None]
-    known = [variances.get(value) for value in (*latent.signals, *latent.around)]
-    is_seen = all(v is not None and bool(torch.isfinite(v).all()) for v in known)
+    known = [seen.get(value) for value in (*latent.signals, *latent.around)]
+    is_seen = all(v is not None and bool(torch.isfinite(v.variance).all()) for v in known)
     if not is_seen or len(z) < len(inner) or len(u) < len(entries):
-        return NOT_MEASURED
+        return Around()
     cotangents = random_cotangents([root], generator)
     gradients = torch.autograd.grad(
         [root], [*z, *(e.edge for e in u)], cotangents, retain_graph=True, allow_unused=True
     )
     at_z, at_u = gradients[: len(z)], gradients[len(z) :]
     if any(g is None for g in gradients):
-        return NOT_MEASURED
+        return Around()
     through = torch.autograd.grad(z, [e.edge for e in u], at_z, allow_unused=True)
     direct = [e.of(a if b is None else a - b) for e, a, b in zip(u, at_u, through, strict=True)]
-    around = _weighted(direct, latent.around, variances, batch)
-    inside = _weighted(at_z, latent.signals, variances, batch)
+    around = _weighted(direct, latent.around, seen, batch)
+    inside = _weighted(at_z, latent.signals, seen, batch)
     ratio = ratio_of_rms(around, around + inside)
     share = float(ratio) ** 2
     error = None if ratio.stderr is None else 2 * float(ratio) * ratio.stderr
-    return Value.of(share, stderr=error)
+    return Around(Value.of(share, stderr=error), _shut(direct, latent.around, seen, batch))
+
+
+def _shut(
+    gradients: Sequence[torch.Tensor],
+    values: Sequence[ValueRef],
+    seen: dict[ValueRef, _Seen],
+    batch: int,
+) -> Value:
+    is_reached = torch.zeros(batch, dtype=torch.bool)
+    for gradient, value in zip(gradients, values, strict=True):
+        heard = as_samples(gradient, batch) != 0
+        is_reached |= (heard & seen[value].is_there.to(heard.device)).any(1).cpu()
+    return Value.of(float((~is_reached).double().mean()))
 
 
 class _Entry(NamedTuple):
@@ -171,12 +198,12 @@ def _entry(finder: EdgeFinder, value: ValueRef, join: ValueRef) -> _Entry | None
 def _weighted(
     gradients: Sequence[torch.Tensor],
     values: Sequence[ValueRef],
-    variances: dict[ValueRef, torch.Tensor],
+    seen: dict[ValueRef, _Seen],
     batch: int,
 ) -> torch.Tensor:
     """The sum of g_i^2 Var_i for each sample."""
     terms = [
-        as_samples(g, batch).double().square() @ variances[value].to(g.device)
+        as_samples(g, batch).double().square() @ seen[value].variance.to(g.device)
         for g, value in zip(gradients, values, strict=True)
     ]
     return torch.stack(terms).sum(0)

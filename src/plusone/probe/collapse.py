@@ -29,6 +29,8 @@ NUM_COTANGENTS = 3
 _REFERENCE = 64
 # With fewer outputs for each sample than the nets had that the verdict was fitted on.
 _LEAST_OUTPUTS = 10
+# Random codes whose alignments are averaged.
+_NUM_CODES = 16
 # With fewer samples an alignment is high whatever the net does: of two it is always 1.
 LEAST_SAMPLES = 16
 
@@ -168,6 +170,41 @@ def input_alignment(
     z = _centred(_directions(_rows(read, trace.batch)), read)
     found = [_alignment(x, z) for x in differing]
     return Value.of(max(found, key=lambda a: -math.inf if math.isnan(a) else a))
+
+
+def room_of_code(inputs: object, batch: int | None, size: int) -> Value:
+    """The alignment with the input that random linear codes of `size` numbers keep, over that of
+    codes of `_LEAST_OUTPUTS`; 1 from there on.
+
+    The mean over `_NUM_CODES` Gaussian codes each. Their samples are drawn as L N with K = L L^T
+    the scalar products of the inputs, which is what x W is for a Gaussian W. Not measured where
+    `input_alignment` is not.
+    """
+    if size >= _LEAST_OUTPUTS:
+        return Value.of(1.0)
+    if batch is None or batch < LEAST_SAMPLES:
+        return NOT_MEASURED
+    given, _ = _real_inputs(inputs, batch)
+    kept = []
+    for tensor in given:
+        rows = _rows(tensor, batch)
+        centred = _centred(rows, tensor)
+        if not bool(centred.any()) or not bool(torch.isfinite(rows).all()):
+            continue
+        values, vectors = torch.linalg.eigh(rows @ rows.T)
+        root = vectors * values.clamp_min(0.0).sqrt()
+        generator = torch.Generator().manual_seed(0)
+        at = {}
+        for width in (size, _LEAST_OUTPUTS):
+            codes = [
+                root @ torch.randn(len(root), width, generator=generator, dtype=root.dtype)
+                for _ in range(_NUM_CODES)
+            ]
+            found = [_alignment(centred, _centred(_directions(z), z)) for z in codes]
+            at[width] = sum(found) / len(found)
+        if at[_LEAST_OUTPUTS] > 0:
+            kept.append(min(max(at[size] / at[_LEAST_OUTPUTS], 0.0), 1.0))
+    return Value.of(max(kept)) if kept else NOT_MEASURED
 
 
 def _rows(tensor: torch.Tensor, batch: int) -> torch.Tensor:
