@@ -11,6 +11,7 @@ anew in the timed call. PyAMG's goal is the fastest of its solvers here.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -24,7 +25,9 @@ import torch
 from plusone.nn import VCycle
 
 SIDE, TOLERANCE = 1023, 1e-8
-SIDES = (127, 255, 511, 1023, 2047)
+SIDES = (31, 127, 255, 511, 1023, 2047)
+LARGE = 511
+"""From this side on the points cost more than the calls, which are nearly all of 31 x 31."""
 OURS = "VCycle"
 PEERS: dict[str, tuple[Callable[..., object], dict[str, str]]] = {
     "PyAMG Ruge-Stuben": (pyamg.ruge_stuben_solver, {}),
@@ -79,6 +82,13 @@ def over_size(rounds: int) -> list[tuple[int, int, float, float]]:
     return rows
 
 
+def slope(sizes: list[tuple[int, int, float, float]], least: int) -> float:
+    """The power of the number of points in the seconds, of grids of at least that side."""
+    chosen = [(side**2, seconds) for side, _, seconds, _ in sizes if side >= least]
+    points, seconds = np.log(np.asarray(chosen)).T
+    return float(np.polyfit(points, seconds, 1)[0])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -109,7 +119,7 @@ def page(
         "",
         f"Written by `python benchmarks/vcycle.py --markdown docs/vcycle.md` on "
         f"{date.today().isoformat()}, torch {torch.__version__}, PyAMG {pyamg.__version__}, one "
-        "thread, CPU seconds.",
+        f"thread, CPU seconds, with a load of {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
         "",
         f"`plusone.nn.VCycle` against PyAMG on Poisson's equation with {SIDE} x {SIDE} interior "
         f"points and random right-hand sides, to a relative residual of {TOLERANCE:g}, "
@@ -127,10 +137,11 @@ def page(
         setup, seconds = (statistics.median(run[name][i] for run in runs) for i in (0, 1))
         cycles, left = runs[0][name][2:]
         lines.append(f"| {name} | {setup:.2f} | {seconds:.2f} | {cycles} | {left:.1e} |")
-    slope = np.polyfit(*np.log([[row[0] ** 2 for row in sizes], [row[2] for row in sizes]]), 1)[0]
     lines += [
         "",
-        f"The cost over the size grows as the number of points to the power {slope:.2f}:",
+        f"The cost grows as the number of points to the power {slope(sizes, LARGE):.2f} from "
+        f"{LARGE} x {LARGE} up. Below, the calls of some hundred operations a cycle cost as much "
+        f"as the points do, or more (over all grids the power is {slope(sizes, 0):.2f}):",
         "",
         "| grid | cycles | solve, s | microseconds a point |",
         "|---|---|---|---|",
