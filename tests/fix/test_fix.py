@@ -18,6 +18,7 @@ from plusone.errors import InputError
 from plusone.fix import Plan, load
 from plusone.fix.branching import factors_in_words
 from plusone.fix.edits import (
+    CancelSkip,
     CloseSkip,
     DrawWeights,
     InsertSkip,
@@ -166,6 +167,60 @@ def test_a_skip_around_the_latent_is_closed_where_the_targets_are_the_inputs() -
     pasted = copy.deepcopy(model)
     exec(code_of(model, closed, seed=0), {"model": pasted})
     assert torch.equal(pasted(x), made(x))
+
+
+class Summed(nn.Module):
+    """The same with the features added; `gives` says that a module of its own gives them."""
+
+    def __init__(self, *, gives: bool) -> None:
+        super().__init__()
+        self.gives = gives
+        self.begin, self.shape = nn.Linear(64, 32), nn.ReLU()
+        self.latent = nn.Linear(32, 2)
+        self.widen = nn.Linear(2, 32)
+        self.end = nn.Linear(32, 64)
+
+    def features(self, x: Tensor) -> Tensor:
+        h = self.begin(x)
+        return self.shape(h) if self.gives else torch.relu(h)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.features(x)
+        out: Tensor = self.end(torch.tanh(self.widen(self.latent(first))) + first)
+        return out
+
+
+@pytest.mark.parametrize("gives", [True, False])
+def test_a_sum_around_the_latent_is_closed_too(gives: bool) -> None:
+    model, x = Summed(gives=gives), rows()
+    repair = plusone.fix(model, x, x, F.mse_loss, trial_steps=0)
+    closed = [e for e in repair.plan.edits if isinstance(e, Remember | InsertSkip | CancelSkip)]
+    made = edited(model, closed, seed=0)
+    wanted = model.end(torch.tanh(model.widen(model.latent(model.features(x)))))
+    torch.testing.assert_close(made(x), wanted)
+    pasted = copy.deepcopy(model)
+    exec(code_of(model, closed, seed=0), {"model": pasted})
+    assert torch.equal(pasted(x), made(x))
+    found = plusone.scan(repair.apply(), x, x, F.mse_loss, quick=True)
+    assert "S107" not in [f.code for f in found.findings]
+
+
+class BehindFunction(Bypassed):
+    """The concatenation goes through a function before a module reads it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.begin(x)
+        out: Tensor = self.end(F.gelu(torch.cat((self.widen(self.latent(first)), first), 1)))
+        return out
+
+
+def test_a_concatenation_is_closed_behind_a_function() -> None:
+    model, x = BehindFunction(), rows()
+    repair = plusone.fix(model, x, x, F.mse_loss, trial_steps=0)
+    closed = [edit for edit in repair.plan.edits if isinstance(edit, CloseSkip)]
+    made = edited(model, closed, seed=0)
+    hidden, zeros = F.gelu(model.widen(model.latent(model.begin(x)))), torch.zeros(ROWS, 32)
+    torch.testing.assert_close(made(x), model.end(torch.cat((hidden, zeros), 1)))
 
 
 def test_the_same_skip_stays_where_the_targets_are_something_else() -> None:
@@ -355,3 +410,18 @@ def test_a_net_that_learns_its_batch_far_more_slowly_than_its_repair_is_repaired
     plan = plusone.fix(net, x, labels, F.cross_entropy).plan
     assert plan.edits
     assert "in a trial the model comes to" in plan.reason
+
+
+class Written(Summed):
+    """The sum is the output itself: no module reads it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.end(torch.tanh(self.widen(self.latent(self.features(x))))) + x
+        return out
+
+
+def test_a_way_around_that_no_edit_closes_is_told() -> None:
+    model, x = Written(gives=False), rows()
+    plan = plan_of(model, x, targets=x, loss_fn=F.mse_loss)
+    assert not plan.edits
+    assert "(S107), and no module alone reads" in plan.reason

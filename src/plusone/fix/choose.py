@@ -30,6 +30,7 @@ from plusone.fix.surgery import edited, ordered
 from plusone.fix.trial import Trial, tried_out
 from plusone.records import Finding, ScanConfig
 from plusone.report import Report
+from plusone.report.numerals import percent
 from plusone.scan import scan_subject
 from plusone.target.subject import Subject
 
@@ -89,7 +90,8 @@ def make_plan(request: Request, tell: Tell) -> Plan:
     is_troubled = bool(trouble(now)) or (depth and not base)
     if not is_troubled:
         if not base:
-            return _empty(request, f"nothing to repair: {_healthy(before)}")
+            left = _left_open(request)
+            return _empty(request, left or f"nothing to repair: {_healthy(before)}")
         return _made(
             request, before, _Trial(name="", edits=base, forecast=now), reasons, (), refused
         )
@@ -280,7 +282,23 @@ def _why(report: Report, depth: int) -> str:
 
 
 def _healthy(found: Forecast) -> str:
-    return f"{found.label}, with probability {found.probability:.2f}"
+    return f"{found.label}, {percent(found.probability)} likely to train"
+
+
+def _left_open(request: Request) -> str:
+    """What to do by hand about a way around the latent that no edit closes; "" without one."""
+    told = next((f for f in request.report.findings if f.code == "S107"), None)
+    if told is None or request.preserve:
+        return ""
+    if request.subject.targets is None:
+        return (
+            f"the model trains, but {told.reason} (S107): with the inputs as targets a repair "
+            "closes that way, without targets it may be a U-Net's"
+        )
+    return (
+        f"the model trains, but {told.reason} (S107), and no module alone reads what is joined at "
+        f"{told.where}, so no edit can close that way: take it out of the forward"
+    )
 
 
 def _made(

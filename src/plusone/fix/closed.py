@@ -1,10 +1,10 @@
-"""A module that no longer hears a part of its input's channels."""
+"""Modules that no longer hear what a skip brings: its channels, or its part of a sum."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from plusone.fix.line import Around
+from plusone.fix.line import Around, Line
 
 
 class Closed(Around):
@@ -23,3 +23,15 @@ class Closed(Around):
 
     def extra_repr(self) -> str:
         return f"first={self.first}, count={self.count}, axis={self.axis}"
+
+
+class Cancelled(Around):
+    """`module` on its input less what `line` has kept: the other term of the sum alone, but for
+    rounding."""
+
+    def __init__(self, module: nn.Module, line: Line) -> None:
+        super().__init__(module)
+        self.line = line
+
+    def forward(self, x: Tensor, *args: object, **kwargs: object) -> object:
+        return self.module(x - self.line.take(), *args, **kwargs)

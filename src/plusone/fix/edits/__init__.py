@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plusone.fix.edits.branches import NormFirst, ScaleBranch, ScaleWeights
-from plusone.fix.edits.bypasses import CloseSkip
+from plusone.fix.edits.bypasses import CancelSkip, CloseSkip
 from plusone.fix.edits.edit import Edit
 from plusone.fix.edits.memory import Recall, Remember
 from plusone.fix.edits.skips import InsertSkip, WrapInSkip
@@ -21,11 +21,13 @@ KINDS: dict[str, type[Edit]] = {
         Remember,
         Recall,
         CloseSkip,
+        CancelSkip,
     )
 }
 
 __all__ = [
     "KINDS",
+    "CancelSkip",
     "CloseSkip",
     "DrawWeights",
     "Edit",
