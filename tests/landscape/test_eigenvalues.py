@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from benchmarks.landscape_coverage import dense_eigenvalues, drawn
 
 from landscape.matrices import Matrix, like_a_hessian, with_spectrum
 from landscape.nets import CASES, dense, residual_conv
@@ -20,6 +21,7 @@ from plusone.landscape import (
     terrain,
     top_eigenvalues,
 )
+from plusone.landscape.christoffel import part_of_most_starts
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -29,7 +31,7 @@ def seeded(seed: int) -> torch.Generator:
 def assert_within_error(found: tuple[Eigenvalue, ...], exact: list[float]) -> None:
     assert len(found) == len(exact)
     for eigenvalue, value in zip(found, exact, strict=True):
-        assert abs(eigenvalue.value - value) <= 2 * eigenvalue.error
+        assert abs(eigenvalue.value - value) <= eigenvalue.error + 1e-12
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -61,8 +63,49 @@ def test_the_stated_error_holds_in_most_of_many_runs() -> None:
         for eigenvalue, value in ((found.largest[0], exact[-1]), (found.smallest[0], exact[0])):
             misses += abs(eigenvalue.value - float(value)) > eigenvalue.error
         num_products.append(found.num_products)
-    assert misses <= 4  # of 60
+    assert misses <= 1  # of 60
     assert np.mean(num_products) < 60
+
+
+def test_an_end_that_the_start_has_little_of_is_not_missed() -> None:
+    """Drawn MLPs, in 8 of which a run that trusts small residuals settles on another eigenvalue."""
+    for seed in (1, 12, 13, 15, 17, 26, 29, 32, 41, 43):
+        net = drawn(seed)
+        exact = dense_eigenvalues(net)
+        with terrain(net.model, net.x, net.y, net.loss_fn) as here, here.hessian() as H:
+            found = top_eigenvalues(H, config=EigenConfig(tol=1e-2))
+        assert found.converged
+        rounding = 1e-12 * float(exact.abs().max())
+        for (eigenvalue,), value in ((found.smallest, exact[0]), (found.largest, exact[-1])):
+            assert abs(eigenvalue.value - float(value)) <= eigenvalue.error + rounding
+
+
+@pytest.mark.parametrize("share", [1.0, 0.1, 0.01])
+def test_an_end_is_known_from_starts_with_next_to_nothing_of_it(share: float) -> None:
+    """The extreme eigenvectors are less of each start than of 99 in 100, and less than that."""
+    operator = with_spectrum(torch.linspace(-1, 1, 200, dtype=torch.float64) ** 3 * 5)
+    values, vectors = torch.linalg.eigh(operator.matrix)
+    part = share * part_of_most_starts(200, 1.0, miss=0.0101)
+    for seed in range(10):
+        start = torch.randn(200, generator=seeded(seed), dtype=torch.float64)
+        start -= vectors[:, [0, -1]] @ (vectors[:, [0, -1]].T @ start)
+        start /= start.norm()
+        start += part * vectors[:, [0, -1]].sum(1)
+        found = top_eigenvalues(operator, recurrence=Lanczos(operator, start=start))
+        assert found.converged
+        assert found.smallest[0].value - found.smallest[0].error <= float(values[0])
+        assert found.largest[0].value + found.largest[0].error >= float(values[-1])
+
+
+def test_the_largest_alone_is_within_its_error_in_most_runs_and_cheaper() -> None:
+    misses = 0
+    for seed in range(40):
+        operator = like_a_hessian(200, seed)
+        config = EigenConfig(ends="largest", tol=1e-2)
+        found = top_eigenvalues(operator, config=config, generator=seeded(seed))
+        exact = float(torch.linalg.eigvalsh(operator.matrix)[-1])
+        misses += abs(found.largest[0].value - exact) > found.largest[0].error
+    assert misses <= 3
 
 
 def test_one_end_alone_takes_fewer_products() -> None:

@@ -39,13 +39,18 @@ class Lanczos:
     Every new vector is orthogonalised against all before it, so no Ritz value repeats. Where the
     next vector vanishes the space is exhausted: the Ritz values are eigenvalues, all of those
     that the start has a part in. A product that is not finite ends the run (`is_lost`).
+    `random_part` is the length of what is random in the start, uniform on the sphere, over the
+    start's.
 
     Cost of m steps: m products, m vectors of memory, O(m^2 N) arithmetic; alpha and beta are
     floats. Reference: Golub and Van Loan (2013), sec. 10.1; Paige (1980).
     """
 
-    def __init__(self, operator: SymmetricOperator, *, start: torch.Tensor) -> None:
+    def __init__(
+        self, operator: SymmetricOperator, *, start: torch.Tensor, random_part: float = 1.0
+    ) -> None:
         self.operator = operator
+        self.random_part = random_part
         self.alphas: list[float] = []
         self.betas: list[float] = []
         self.basis: list[torch.Tensor] = [start / torch.linalg.vector_norm(start)]
