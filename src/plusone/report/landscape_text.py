@@ -114,10 +114,11 @@ def _surface(found: Landscape) -> str:
     surface, shape = found.surface, found.surface_shape
     assert surface is not None
     assert shape is not None
+    turns = "1 turn" if number(shape.turns) == "1" else f"{number(shape.turns)} turns"
     text = (
         f"{len(surface.across)} x {len(surface.up)} points to {number(surface.across[-1])} filter "
         f"lengths; {percent(shape.negative_curvature)} of the plane curves downwards in some "
-        f"direction (2 x 2 Hessian by differences), {number(shape.turns)} turns a line, the loss "
+        f"direction (2 x 2 Hessian by differences), {turns} a line, the loss "
         f"rises by {number(shape.rise)} within a step of 1"
     )
     return text + _nonfinite(shape.nonfinite)
