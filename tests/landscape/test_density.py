@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from landscape.matrices import Matrix, like_a_hessian, with_spectrum
 from landscape.nets import CASES, dense
@@ -20,6 +21,9 @@ from plusone.landscape import (
     spectral_density,
     terrain,
 )
+from plusone.landscape.operator import own_generator, random_unit
+
+from oracle.dense_hessian import dense_hessian
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -85,13 +89,49 @@ def test_the_stated_distance_holds() -> None:
 
 def test_moments_are_exact_in_one_chain() -> None:
     operator = like_a_hessian(60)
-    found = spectral_density(operator, config=DensityConfig(num_steps=60, num_probes=1, tol=1))
-    # All of the space: the nodes are the eigenvalues themselves, each with its own weight.
-    np.testing.assert_allclose(found.nodes, exact_rule(operator.matrix)[0], atol=1e-9)
+    found = spectral_density(operator, config=DensityConfig(num_steps=20, num_probes=1, tol=1))
+    start = random_unit(operator, own_generator(None))
+    for power in range(40):
+        moment = start @ torch.linalg.matrix_power(operator.matrix / 24, power) @ start
+        nodes = np.array(found.nodes) / 24
+        assert np.dot(found.weights, nodes**power) == pytest.approx(float(moment), rel=1e-10)
+
+
+@pytest.mark.parametrize("has_dead_unit", [False, True])
+def test_a_net_of_few_parameters_is_exact(has_dead_unit: bool) -> None:
+    """Each eigenvalue once and with the same weight, also where it is a multiple one."""
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False))
+    x, y = torch.tensor([[1.0, 2.0], [2.0, -1.0], [0.5, 1.0]]), torch.ones(3, 1)
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[0.5, 0.2], [-1.0, -2.0 if has_dead_unit else 1.0]]))
+        model[2].weight.copy_(torch.tensor([[0.7, -0.4]]))
+    model, x, y = model.double(), x.double(), y.double()
+    values = torch.linalg.eigvalsh(dense_hessian(model, x, y, nn.functional.mse_loss)).numpy()
+    with terrain(model, x, y, nn.functional.mse_loss) as here, here.hessian() as H:
+        found = spectral_density(H)
+    assert found.converged
+    assert found.num_products == 6
+    np.testing.assert_allclose(found.nodes, values, atol=1e-12)
+    assert found.weights == pytest.approx((1 / 6,) * 6)
+    assert found.distance_error < 1e-12
+    np.testing.assert_allclose(found.density, smoothed(values, found), rtol=1e-9, atol=1e-12)
+    assert max(found.stderr) == 0.0
+
+
+def test_an_interrupted_exact_density_knows_nothing_yet() -> None:
+    def watch(share: float) -> None:
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        spectral_density(like_a_hessian(10), watch=watch)
+    assert caught.value.partial.nodes == ()
+    assert not caught.value.partial.converged
+    assert caught.value.partial.num_products == 5
 
 
 def test_a_single_eigenvalue_is_a_peak() -> None:
-    operator = with_spectrum(torch.full((10,), 2.0, dtype=torch.float64))
+    operator = with_spectrum(torch.full((200,), 2.0, dtype=torch.float64))
     found = spectral_density(operator)
     assert found.num_products == 2
     assert found.nodes == pytest.approx((2.0, 2.0))
@@ -105,7 +145,7 @@ def test_the_broadening_can_be_given() -> None:
 
 
 def test_the_negative_share_is_counted() -> None:
-    values = torch.cat([torch.linspace(-2, -1, 50), torch.linspace(1, 2, 150)]).double()
+    values = torch.cat([torch.linspace(-2, -1, 300), torch.linspace(1, 2, 900)]).double()
     found = spectral_density(with_spectrum(values), config=DensityConfig(num_probes=20, tol=1))
     assert found.negative_share == pytest.approx(0.25, abs=0.04)
 

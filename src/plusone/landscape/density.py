@@ -77,8 +77,11 @@ def spectral_density(
     (N + 2)) in the share F below any value. Warns (`NotConvergedWarning`) where the steps do not
     suffice for the tolerance.
 
-    Cost: `num_probes` x `num_steps` products. Reference: Lin, Saad and Yang (2016); Ghorbani,
-    Krishnan and Xiao (2019).
+    Where there are no more parameters than products, these go to the unit vectors, and all
+    eigenvalues are exact.
+
+    Cost: `num_probes` x `num_steps` products, or one for each parameter. Reference: Lin, Saad and
+    Yang (2016); Ghorbani, Krishnan and Xiao (2019).
 
     Raises:
         Interrupted: Ctrl-C, with what was known by then.
@@ -86,12 +89,18 @@ def spectral_density(
     """
     settings = config or DensityConfig()
     _check(settings)
-    source = own_generator(generator)
-    runs: list[Lanczos] = []
-    found = finished(
-        _steps(operator, settings, source, runs, watch),
-        lambda: _summary(operator, settings, runs),
-    )
+    if operator.size <= settings.num_probes * settings.num_steps:
+        columns: list[torch.Tensor] = []
+        found = finished(
+            _columns(operator, columns, watch), lambda: _exact(operator, settings, columns)
+        )
+    else:
+        source = own_generator(generator)
+        runs: list[Lanczos] = []
+        found = finished(
+            _steps(operator, settings, source, runs, watch),
+            lambda: _summary(operator, settings, runs),
+        )
     if not found.converged:
         warn_not_converged(
             f"density after {found.num_products} products: its distribution is known to "
@@ -129,30 +138,84 @@ def _steps(
             return
 
 
+def _columns(
+    operator: SymmetricOperator, columns: list[torch.Tensor], watch: Watch
+) -> Iterator[None]:
+    for index in range(operator.size):
+        unit = torch.zeros(operator.size, dtype=operator.dtype, device=operator.device)
+        unit[index] = 1.0
+        columns.append(operator.matvec(unit))
+        watch((index + 1) / operator.size)
+        yield
+
+
+def _exact(
+    operator: SymmetricOperator, config: DensityConfig, columns: list[torch.Tensor]
+) -> Density:
+    """The eigenvalues of the whole matrix; nothing is known of them before its last column."""
+    n = operator.size
+    matrix = torch.stack(columns).double().cpu().numpy() if columns else np.empty((0, n))
+    if len(columns) < n or not np.isfinite(matrix).all():
+        return _lost(len(columns))
+    values: Array = np.asarray(np.linalg.eigvalsh((matrix + matrix.T) / 2), dtype=np.float64)
+    # What rounding did to the products: their matrix is not quite symmetric.
+    rounding = np.linalg.norm(matrix - matrix.T) + torch.finfo(operator.dtype).eps * np.abs(values)
+    error = float(np.max(rounding)) / _scale(values)
+    return _density(
+        [(values, np.full(n, 1 / n))],
+        config,
+        size=math.inf,  # no start was random: no scatter
+        error=error,
+        converged=error <= config.tol,
+        num_steps=n,
+        num_products=n,
+    )
+
+
 def _summary(operator: SymmetricOperator, config: DensityConfig, runs: list[Lanczos]) -> Density:
     started = [run for run in runs if run.num_steps]
     if not started or any(run.is_lost for run in runs):
-        return _lost(runs)
+        return _lost(sum(run.num_steps for run in runs))
     rules = [_rule(run, run.num_steps) for run in started]
-    nodes, weights = pooled = pool(rules)
-    width = float(nodes[-1] - nodes[0])
+    pooled = pool(rules)
+    nodes, _ = pooled
     change = 0.0
     if not all(run.is_exhausted for run in started):
         earlier = [_rule(run, max(1, int(_EARLIER * run.num_steps))) for run in started]
         change = wasserstein(pool(earlier), pooled)
     noise = probe_noise(pooled, width=operator.size, num_rules=len(rules))
-    # A spectrum of one value has no width, and its rounding is no scatter.
-    scale = max(width, float(np.abs(nodes).max()) * 1e-3) or 1.0
-    error = (change + max(spread(rules, pooled), noise)) / scale
+    error = (change + max(spread(rules, pooled), noise)) / _scale(nodes)
+    is_whole = len(started) == config.num_probes and all(
+        run.is_finished or run.num_steps >= config.num_steps for run in started
+    )
+    return _density(
+        rules,
+        config,
+        size=operator.size,
+        error=error,
+        converged=is_whole and error <= config.tol,
+        num_steps=min(run.num_steps for run in started),
+        num_products=sum(run.num_steps for run in runs),
+    )
+
+
+def _density(
+    rules: Sequence[Rule],
+    config: DensityConfig,
+    *,
+    size: float,
+    error: float,
+    converged: bool,
+    num_steps: int,
+    num_products: int,
+) -> Density:
+    nodes, weights = pool(rules)
+    width = float(nodes[-1] - nodes[0])
     broadening = config.broadening or 0.01 * (width or abs(float(nodes[0])) or 1.0)
     grid = np.linspace(
         nodes[0] - _MARGIN * broadening, nodes[-1] + _MARGIN * broadening, config.num_points
     )
-    density, stderr = _smoothed(grid, rules, broadening, operator.size)
-    num_steps = min(run.num_steps for run in started)
-    is_whole = len(started) == config.num_probes and all(
-        run.is_finished or run.num_steps >= config.num_steps for run in started
-    )
+    density, stderr = _smoothed(grid, rules, broadening, size)
     return Density(
         nodes=tuple(nodes.tolist()),
         weights=tuple(weights.tolist()),
@@ -162,11 +225,16 @@ def _summary(operator: SymmetricOperator, config: DensityConfig, runs: list[Lanc
         broadening=broadening,
         distance_error=error,
         negative_share=float(weights[nodes < -broadening].sum()),
-        converged=is_whole and error <= config.tol,
+        converged=converged,
         num_steps=num_steps,
-        num_probes=len(started),
-        num_products=sum(run.num_steps for run in runs),
+        num_probes=len(rules),
+        num_products=num_products,
     )
+
+
+def _scale(nodes: Array) -> float:
+    """The spectrum's width; one of a single value has none, and its rounding is no scatter."""
+    return max(float(nodes[-1] - nodes[0]), float(np.abs(nodes).max()) * 1e-3) or 1.0
 
 
 def _rule(run: Lanczos, num_steps: int) -> Rule:
@@ -175,7 +243,7 @@ def _rule(run: Lanczos, num_steps: int) -> Rule:
 
 
 def _smoothed(
-    grid: Array, rules: Sequence[Rule], broadening: float, size: int
+    grid: Array, rules: Sequence[Rule], broadening: float, size: float
 ) -> tuple[Array, Array]:
     """The density on the grid and its standard error.
 
@@ -197,7 +265,7 @@ def _smoothed(
     return mean, np.sqrt(variance)
 
 
-def _lost(runs: Sequence[Lanczos]) -> Density:
+def _lost(num_products: int) -> Density:
     return Density(
         nodes=(),
         weights=(),
@@ -210,5 +278,5 @@ def _lost(runs: Sequence[Lanczos]) -> Density:
         converged=False,
         num_steps=0,
         num_probes=0,
-        num_products=sum(run.num_steps for run in runs),
+        num_products=num_products,
     )
