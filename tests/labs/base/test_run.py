@@ -18,6 +18,7 @@ import plusone.labs
 from plusone.errors import InputError
 from plusone.labs import LabResult, RunConfig, run_lab
 from plusone.labs.base import Conclusion, Prediction, Runs
+from plusone.labs.base.claim import Role
 from plusone.labs.base.run import lab_named, result_of
 from plusone.labs.base.store import sources
 
@@ -62,6 +63,17 @@ def test_what_there_was_nothing_to_measure_of_has_its_reason_for_an_outcome(tiny
     limit = Prediction(key="x", text="a share", low=0.2, role="limit")
     (outcome,) = _result(limit, measured={}, unmeasured={"x": "there is one bond"}).outcomes
     assert (outcome.verdict, outcome.unmeasured) == ("not measured", "there is one bond")
+
+
+@pytest.mark.parametrize("role", ["control", "limit"])
+def test_the_reading_names_a_control_that_does_not_hold(tiny: Path, role: Role) -> None:
+    missed = Prediction(key="x", text="a share", low=0.2, role=role)
+    reading = _result(missed, measured={"x": [0.1, 0.1]}).reading
+    assert reading == (
+        "The control 'a share' fails, so that the verdict is mixed at best."
+        if role == "control"
+        else ""
+    )
 
 
 def test_what_has_run_is_not_run_again(tiny: Path) -> None:

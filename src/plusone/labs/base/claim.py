@@ -154,3 +154,15 @@ def overall(outcomes: tuple[Outcome, ...]) -> Verdict:
     if claims == {"fails"}:
         return "fails"
     return "holds" if claims == {"holds"} and controls <= {"holds"} else "mixed"
+
+
+def missed_controls(outcomes: tuple[Outcome, ...]) -> str:
+    """A sentence for each control that does not hold; "" where all do."""
+    said = {"fails": "fails", "mixed": "is mixed", "not measured": "was not measured"}
+    best = "so that the verdict is mixed at best"
+    missed = [
+        f"The control '{o.prediction.text}' {said[o.verdict]}, {best}."
+        for o in outcomes
+        if o.prediction.role == "control" and o.verdict != "holds"
+    ]
+    return " ".join(missed)

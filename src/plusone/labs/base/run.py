@@ -12,7 +12,14 @@ from importlib import import_module
 from pathlib import Path
 
 from plusone.errors import InputError
-from plusone.labs.base.claim import LabResult, Outcome, Prediction, judged, overall
+from plusone.labs.base.claim import (
+    LabResult,
+    Outcome,
+    Prediction,
+    judged,
+    missed_controls,
+    overall,
+)
 from plusone.labs.base.effects import interval
 from plusone.labs.base.extra import need
 from plusone.labs.base.lab import Arm, Conclusion, Lab, Plan, Run, Runs
@@ -101,7 +108,7 @@ def result_of(lab: Lab, runs: Runs, *, is_full: bool) -> LabResult:
         effects=found.effects,
         figures=found.figures,
         tables=found.tables,
-        reading=found.reading,
+        reading=" ".join(filter(None, (found.reading, missed_controls(outcomes)))),
         data=runs.plan.data,
         num_seeds=len(runs.plan.seeds),
         num_runs=len(runs.runs),
