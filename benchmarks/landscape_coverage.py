@@ -1,6 +1,6 @@
 """How often the stated errors of eigenvalues hold: `python benchmarks/landscape_coverage.py`.
 
-120 MLPs of 57 to 1,028 parameters, in float64, with drawn shapes, activations, tasks and batches,
+120 MLPs of 37 to 1,028 parameters, in float64, with drawn shapes, activations, tasks and batches,
 trained for 0 to 300 steps. The truth is the dense Hessian (`torch.func.hessian`). Of each, the ends
 are estimated from three seeds at two tolerances, and counted is how often the truth lies within the
 stated error. Two minutes on one thread; `--nets N` takes fewer.
