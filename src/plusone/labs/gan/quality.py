@@ -14,6 +14,7 @@ from plusone.labs.training import TrainConfig, accuracy, train
 from plusone.target.torchvision import make_importable
 
 NUM_FEATURES = 32
+NUM_STEPS = {"digits": 600, "mnist": 2000}
 SURE, SHARE = 0.9, 0.02  # of a digit's probability, and of the pictures (an even share is 0.1)
 
 
@@ -67,7 +68,9 @@ def judge(name: str) -> Judge:
         torch.manual_seed(0)
         features, head = Features(data.inputs.shape[1]), nn.Linear(NUM_FEATURES, 10)
         net = nn.Sequential(features, head)
-        config = TrainConfig(steps=600, learning_rate=2e-3, optimizer="adam", weight_decay=1e-4)
+        config = TrainConfig(
+            steps=NUM_STEPS[name], learning_rate=2e-3, optimizer="adam", weight_decay=1e-4
+        )
         train(net, data.inputs, data.targets, config)
     found = accuracy(net, data.test_inputs, data.test_targets)
     net.requires_grad_(requires_grad=False)
