@@ -21,6 +21,7 @@ from plusone.labs.show.figures import (
     ticks,
 )
 
+_UNDERFLOW = 1e-30
 Name = Callable[[str, int], str]
 STYLES = {
     "plain": (ORANGE, "--"),
@@ -85,8 +86,8 @@ def _by_layer(axes: Axes, runs: Runs, name: Name, depth: int, key: str) -> None:
         if name(method, depth) not in names:
             continue
         found = runs.of(name(method, depth), key)
-        if key == "gradients":
-            found = found / np.maximum(found[:, -1:], 1e-300)
+        if key == "gradients":  # none where a head reads other layers and not the last
+            found = found / np.where(found[:, -1:] > _UNDERFLOW, found[:, -1:], np.nan)
         middle = np.maximum(np.median(found, axis=0), 1e-16)
         axes.semilogy(range(depth + 1), middle, linestyle=line, color=color, linewidth=1.4)
     axes.set(xlabel="layer")
