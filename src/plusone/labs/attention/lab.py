@@ -30,7 +30,7 @@ from plusone.labs.base.lab import Option
 from plusone.labs.training import Loss, TrainConfig, train
 from plusone.nn.models import Seq2Seq
 
-RATES = {"translation": (5e-3, 2e-3), "backwards": (1e-2,)}
+RATES = {"translation": (1e-2, 5e-3), "backwards": (1e-2,)}
 """Learning rates that each net of a task tries."""
 
 
