@@ -52,6 +52,7 @@ class Task:
     source_words: tuple[str, ...]
     target_words: tuple[str, ...]
     references: tuple[tuple[str, ...], ...] = ()
+    has_unit_embeddings: bool = False
 
 
 @cache
@@ -100,6 +101,7 @@ def _translation() -> Task:
         source_words=("", "<", ">", "?", *german),
         target_words=("", "<", ">", "?", *english),
         references=references,
+        has_unit_embeddings=True,
     )
 
 
