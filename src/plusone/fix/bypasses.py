@@ -11,9 +11,9 @@ from __future__ import annotations
 from plusone.capture.purpose import gives_back_input
 from plusone.capture.trace import Trace, ValueRef
 from plusone.fix.edits import CancelSkip, CloseSkip, Edit, InsertSkip, Remember
-from plusone.fix.sites import Survey
+from plusone.fix.sites import Site, Survey
 from plusone.graph.latent import latent_of
-from plusone.graph.opkinds import ADD, CONCAT, base_name
+from plusone.graph.opkinds import CONCAT, base_name
 from plusone.records import Finding
 from plusone.target.subject import Subject
 
@@ -60,15 +60,16 @@ def _cancelled(survey: Survey, value: ValueRef, join: ValueRef, line: int) -> li
     """The value kept where a module gives it, or first reads it, and taken from the sum."""
     op, ops = survey.trace.ops[join[0]], survey.trace.ops
     shape = ops[value[0]].shapes[max(value[1], 0)]
-    is_plain = base_name(op.name) in ADD and not op.factors and op.parents.count(value) == 1
+    is_plain = base_name(op.name) == "add" and not op.factors and op.parents.count(value) == 1
     if not is_plain or shape != op.shapes[0]:
         return []
     sites = [s for s in survey.sites.values() if not survey.is_closed(s.path)]
+    # A site's ends are seen through views and flips: here the values themselves have to be met.
     reads = [s for s in sites if s.entry == join and s.holds_all and s.shape == shape]
-    gives = [s for s in sites if s.output == value and s.output_shape == shape]
-    takes = [
-        s for s in sites if s.entry == value and s.shape == shape and s.first < join[0] and s.path
-    ]
+    reads = [s for s in reads if _meets(survey.trace, s, join)]
+    gives = [s for s in sites if s.last == value[0] and s.output_shape == shape]
+    takes = [s for s in sites if s.shape == shape and s.first < join[0]]
+    takes = [s for s in takes if s.entry == value and _meets(survey.trace, s, value)]
     if not reads or not (gives or takes):
         return []
     enters = max(reads, key=lambda s: len(s.path))
@@ -79,6 +80,11 @@ def _cancelled(survey: Survey, value: ValueRef, join: ValueRef, line: int) -> li
         begin = min(takes, key=lambda s: (s.first, -len(s.path)))
         kept = InsertSkip(path=begin.path, line=line, is_first=True)
     return [kept, CancelSkip(path=enters.path, line=line, source=begin.path)]
+
+
+def _meets(trace: Trace, site: Site, value: ValueRef) -> bool:
+    """Whether an operation inside reads the value itself and no view of it from outside."""
+    return any(value in op.parents for op in trace.ops[site.first : site.last + 1])
 
 
 _FUNCTIONS = frozenset(

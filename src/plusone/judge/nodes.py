@@ -17,8 +17,9 @@ _OF_SKIPS = frozenset({"G201", "A304", "S101"})
 
 
 def are_nodes_alike(evidence: Evidence, findings: Iterable[Finding]) -> bool:
-    """Whether A302 is about the nodes of a graph."""
-    return evidence.has_nodes and any(f.code == "A302" for f in findings)
+    """Whether A302 is about the nodes of a graph, and no cut in autograd's graph comes first."""
+    is_whole = evidence.has_nodes and not evidence.cut_blocks
+    return is_whole and any(f.code == "A302" for f in findings)
 
 
 def without_plain_skips(found: Finding) -> Finding:

@@ -86,7 +86,7 @@ def bypass_share(
     through the encoder for what of u's gradient comes over z. The standard error is over samples.
     0 where nothing goes around; not measured for fewer than `LEAST_SAMPLES` samples, or where
     autograd does not see one of the values. A sample is shut where each number of each u is zero,
-    or the gradient there.
+    or the gradient there, and not that of z.
     """
     if not latent.around:
         return Around(Value.of(0.0), Value.of(1.0))
@@ -148,7 +148,10 @@ def _share(
     ratio = ratio_of_rms(around, around + inside)
     share = float(ratio) ** 2
     error = None if ratio.stderr is None else 2 * float(ratio) * ratio.stderr
-    return Around(Value.of(share, stderr=error), _shut(direct, latent.around, seen, batch))
+    is_alive = torch.stack([(as_samples(g, batch) != 0).any(1) for g in at_z]).any(0).cpu()
+    return Around(
+        Value.of(share, stderr=error), _shut(direct, latent.around, seen, batch, is_alive)
+    )
 
 
 def _shut(
@@ -156,8 +159,10 @@ def _shut(
     values: Sequence[ValueRef],
     seen: dict[ValueRef, _Seen],
     batch: int,
+    is_alive: torch.Tensor,
 ) -> Value:
-    is_reached = torch.zeros(batch, dtype=torch.bool)
+    """A sample whose output hears nothing of the latent either tells nothing, and is not shut."""
+    is_reached = ~is_alive
     for gradient, value in zip(gradients, values, strict=True):
         heard = as_samples(gradient, batch) != 0
         is_reached |= (heard & seen[value].is_there.to(heard.device)).any(1).cpu()
