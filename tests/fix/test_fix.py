@@ -223,6 +223,31 @@ def test_a_concatenation_is_closed_behind_a_function() -> None:
     torch.testing.assert_close(made(x), model.end(torch.cat((hidden, zeros), 1)))
 
 
+class Turned(Bypassed):
+    """The concatenation is turned round on its way into the module that reads it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.begin(x)
+        out: Tensor = self.end(torch.cat((self.widen(self.latent(first)), first), 1).flip(1))
+        return out
+
+
+class TurnedSum(Summed):
+    """The same of a sum."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.features(x)
+        out: Tensor = self.end((self.widen(self.latent(first)) + first).flip(1))
+        return out
+
+
+@pytest.mark.parametrize("model", [Turned(), TurnedSum(gives=True), TurnedSum(gives=False)])
+def test_a_way_around_that_is_turned_before_it_is_read_is_left_alone(model: nn.Module) -> None:
+    plan = plan_of(model, rows(), targets=rows(), loss_fn=F.mse_loss)
+    assert not {CloseSkip, CancelSkip} & set(kinds(plan))
+    assert "S107" in plan.reason
+
+
 def test_the_same_skip_stays_where_the_targets_are_something_else() -> None:
     plan = plan_of(Bypassed(), rows(), targets=torch.randn(ROWS, 64), loss_fn=F.mse_loss)
     assert CloseSkip not in kinds(plan)

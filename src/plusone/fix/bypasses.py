@@ -46,7 +46,13 @@ def _closed(survey: Survey, value: ValueRef, join: ValueRef) -> CloseSkip | None
     if base_name(op.name) not in CONCAT or value not in op.parents:
         return None
     end = _through_functions(survey.trace, join)
-    reads = [s for s in survey.sites.values() if s.entry in (join, end) and s.holds_all]
+    # Behind a flatten or a permutation the channels lie elsewhere.
+    reads = [
+        s
+        for s in survey.sites.values()
+        if s.entry in (join, end) and s.holds_all and s.shape == op.shapes[0]
+        if _meets(survey.trace, s, s.entry)
+    ]
     if not reads:
         return None
     site = max(reads, key=lambda s: len(s.path))
