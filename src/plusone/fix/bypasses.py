@@ -3,17 +3,18 @@
 With them the loss falls and the latent holds nothing. Skips are closed only where the targets are
 the inputs: elsewhere such a skip is what a U-Net is made of. Of a concatenation the skip's channels
 are set to zero; from a sum the skip is taken again, where one module reads it all and another gives
-or reads what was added.
+or reads what was added. Each is tried on a copy first (`fix.closing`).
 """
 
 from __future__ import annotations
 
 from plusone.capture.purpose import gives_back_input
 from plusone.capture.trace import Trace, ValueRef
+from plusone.fix.closing import Way, are_closed
 from plusone.fix.edits import CancelSkip, CloseSkip, Edit, InsertSkip, Remember
-from plusone.fix.sites import Site, Survey
+from plusone.fix.sites import Survey
 from plusone.graph.latent import latent_of
-from plusone.graph.opkinds import CONCAT, base_name
+from plusone.graph.opkinds import base_name
 from plusone.records import Finding
 from plusone.target.subject import Subject
 
@@ -32,27 +33,25 @@ def closed_bypasses(
     latent = latent_of(survey.trace, targets_are_inputs=True)
     if latent is None:
         return ()
-    edits: list[Edit] = []
-    ways = zip(latent.around, latent.joins, strict=True)
-    for line, (value, join) in enumerate(ways, _FIRST_LINE):
+    ways = []
+    pairs = zip(latent.around, latent.joins, strict=True)
+    for line, (value, join) in enumerate(pairs, _FIRST_LINE):
         closed = _closed(survey, value, join)
-        edits += [closed] if closed is not None else _cancelled(survey, value, join, line)
-    return tuple(edits)
+        edits = [closed] if closed is not None else _cancelled(survey, value, join, line)
+        if edits:
+            ways.append(Way(value=value, join=join, edits=tuple(edits)))
+    if ways and not are_closed(subject, survey.trace, ways):
+        ways = [way for way in ways if are_closed(subject, survey.trace, [way])]
+    return tuple(edit for way in ways for edit in way.edits)
 
 
 def _closed(survey: Survey, value: ValueRef, join: ValueRef) -> CloseSkip | None:
     """The skip's channels at the module that the concatenation enters."""
     op = survey.trace.ops[join[0]]
-    if base_name(op.name) not in CONCAT or value not in op.parents:
+    if base_name(op.name) != "cat" or value not in op.parents:
         return None
     end = _through_functions(survey.trace, join)
-    # Behind a flatten or a permutation the channels lie elsewhere.
-    reads = [
-        s
-        for s in survey.sites.values()
-        if s.entry in (join, end) and s.holds_all and s.shape == op.shapes[0]
-        if _meets(survey.trace, s, s.entry)
-    ]
+    reads = [s for s in survey.sites.values() if s.entry in (join, end) and s.holds_all]
     if not reads:
         return None
     site = max(reads, key=lambda s: len(s.path))
@@ -70,12 +69,9 @@ def _cancelled(survey: Survey, value: ValueRef, join: ValueRef, line: int) -> li
     if not is_plain or shape != op.shapes[0]:
         return []
     sites = [s for s in survey.sites.values() if not survey.is_closed(s.path)]
-    # A site's ends are seen through views and flips: here the values themselves have to be met.
     reads = [s for s in sites if s.entry == join and s.holds_all and s.shape == shape]
-    reads = [s for s in reads if _meets(survey.trace, s, join)]
-    gives = [s for s in sites if s.last == value[0] and s.output_shape == shape]
-    takes = [s for s in sites if s.shape == shape and s.first < join[0]]
-    takes = [s for s in takes if s.entry == value and _meets(survey.trace, s, value)]
+    gives = [s for s in sites if s.output == value and s.output_shape == shape]
+    takes = [s for s in sites if s.entry == value and s.shape == shape and s.first < join[0]]
     if not reads or not (gives or takes):
         return []
     enters = max(reads, key=lambda s: len(s.path))
@@ -86,11 +82,6 @@ def _cancelled(survey: Survey, value: ValueRef, join: ValueRef, line: int) -> li
         begin = min(takes, key=lambda s: (s.first, -len(s.path)))
         kept = InsertSkip(path=begin.path, line=line, is_first=True)
     return [kept, CancelSkip(path=enters.path, line=line, source=begin.path)]
-
-
-def _meets(trace: Trace, site: Site, value: ValueRef) -> bool:
-    """Whether an operation inside reads the value itself and no view of it from outside."""
-    return any(value in op.parents for op in trace.ops[site.first : site.last + 1])
 
 
 _FUNCTIONS = frozenset(

@@ -16,7 +16,7 @@ from plusone.capture.eager import batch_size
 from plusone.errors import CaptureError, PlusoneError
 from plusone.fix.bypasses import closed_bypasses
 from plusone.fix.candidates import candidates
-from plusone.fix.edits import Edit, Recall, Remember, WrapInSkip
+from plusone.fix.edits import CancelSkip, CloseSkip, Edit, Recall, Remember, WrapInSkip
 from plusone.fix.edits.edit import Part
 from plusone.fix.edits.skips import InsertSkip
 from plusone.fix.pasted import code_of, diff_of
@@ -86,6 +86,8 @@ def make_plan(request: Request, tell: Tell) -> Plan:
     now = before
     if base:
         now = _tried(request, "", base).forecast
+    if any(isinstance(edit, (CloseSkip, CancelSkip)) for edit in base) and "S107" in now.warnings:
+        reasons.append("another way stays (S107): take it out of the forward")
     depth = deep_post_norm(place)
     is_troubled = bool(trouble(now)) or (depth and not base)
     if not is_troubled:
@@ -296,8 +298,8 @@ def _left_open(request: Request) -> str:
             "closes that way, without targets it may be a U-Net's"
         )
     return (
-        f"the model trains, but {told.reason} (S107), and no module alone reads what is joined at "
-        f"{told.where}, so no edit can close that way: take it out of the forward"
+        f"the model trains, but {told.reason} (S107), and no edit of modules was found that closes "
+        f"that way and nothing else: take it out of the forward at {told.where}"
     )
 
 
