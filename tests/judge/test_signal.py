@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +78,16 @@ def test_nodes_that_become_alike_take_the_advice_of_plain_skips_back(has_nodes: 
     assert set(told) >= {"G201", "A302"}
     assert ("initial residual" in told["G201"].remedy) is has_nodes
     assert ("two nodes have" in told["A302"].reason) is has_nodes
+
+
+def test_a_cut_in_the_graph_comes_before_nodes_that_are_alike() -> None:
+    blocks = chain(24, kind="plain", token_similarity=[0.1, *[1.0 - 1e-9] * 23])
+    made = evidence(blocks, gradient=-math.inf, signal=0.0, has_nodes=True)
+    findings, verdict = judged(replace(made, cut_blocks=("blocks.0",), cut_before="blocks.1"))
+    assert verdict is not None
+    assert verdict.label == "vanishing"
+    told = next(f for f in findings if f.code == "G201")
+    assert "Take the detach or no_grad out" in told.remedy
 
 
 def test_what_is_nearly_parallel_is_no_finding() -> None:

@@ -226,3 +226,18 @@ def test_what_fix_has_closed_is_shut_and_not_accused_again() -> None:
     assert found is not None
     assert float(found.shut) == 1
     assert not any(f.code == "S107" for f in report.findings)
+
+
+def test_a_dead_output_does_not_hide_the_way_around() -> None:
+    """Units that are off for a sample stop the gradient to the latent as well."""
+
+    class Off(Vae):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(super().forward(x) - 0.9 * (x[:, :1] > 0) * 1e3)
+
+    torch.manual_seed(0)
+    net, x = Off(16).double(), batch()
+    found = bypass(net, x, x)
+    assert isinstance(found, Bypass)
+    assert float((net(x) == 0).all(1).double().mean()) > 0.4
+    assert float(found.shut) == 0

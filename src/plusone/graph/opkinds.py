@@ -6,26 +6,32 @@ names counts as nonlinear, pointwise and weightless, which makes nothing a skip 
 
 from __future__ import annotations
 
-# Only the form changes: the numbers pass through, all or a part of them.
-TRANSPARENT = frozenset(
+# All numbers in their order, in another form: if the number of elements stays.
+REFORMED = frozenset(
     [
         "alias",
         "view",
         "_unsafe_view",
         "reshape",
         "_reshape_alias",
-        "expand",
-        "expand_as",
-        "permute",
-        "transpose",
-        "t",
-        "mT",
         "squeeze",
         "unsqueeze",
         "flatten",
         "unflatten",
         "contiguous",
         "clone",
+    ]
+)
+
+# Only the form changes: the numbers pass through, all or a part of them.
+TRANSPARENT = REFORMED | frozenset(
+    [
+        "expand",
+        "expand_as",
+        "permute",
+        "transpose",
+        "t",
+        "mT",
         "detach",
         "lift_fresh",
         "_to_copy",
@@ -61,23 +67,6 @@ TRANSPARENT = frozenset(
         "native_channel_shuffle",
         "pixel_shuffle",
         "pixel_unshuffle",
-    ]
-)
-
-# All numbers in their order, in another form: what keeps the number of elements.
-REFORMED = frozenset(
-    [
-        "alias",
-        "view",
-        "_unsafe_view",
-        "reshape",
-        "_reshape_alias",
-        "squeeze",
-        "unsqueeze",
-        "flatten",
-        "unflatten",
-        "contiguous",
-        "clone",
     ]
 )
 

@@ -115,7 +115,7 @@ def within_code(bypass: Bypass | None, collapse: float, alignment: float) -> tup
 
 def healthy_within_code(bypass: Bypass | None) -> tuple[float, float]:
     """Collapse and alignment that nets that train have, with such a latent: the inverse of
-    `within_code`."""
+    `within_code` from two numbers on; one has no directions to tell apart."""
     collapse, alignment = HEALTHY["collapse"], 10 ** HEALTHY["geometry"]
     if bypass is None or not is_narrow(bypass):
         return collapse, alignment

@@ -177,8 +177,8 @@ def settling_law(depth: int, radius: float) -> float:
 
     By partial fractions 1 / ((a - w^L) w^(L-1)) = (1/w^(L-1) + w / (a - w^L)) / a: the first is
     that of `escape_law`, the second grows as ln(a / e) / (L a^(1-2/L)) with the miss e at which
-    descent stops. It hardly depends on the radius, but at depth 2, where leaving takes a logarithm
-    too, it is the longer part.
+    descent stops. It hardly depends on the radius. At depth 2, where leaving takes a logarithm
+    too, it is the longer part from radii of about 0.04 on.
     """
     quad = need("scipy.integrate").quad
     rate = DEPTH_RATE / depth * DEPTH_TARGET

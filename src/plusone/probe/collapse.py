@@ -177,8 +177,9 @@ def room_of_code(inputs: object, batch: int | None, size: int) -> Value:
     codes of `_LEAST_OUTPUTS`; 1 from there on.
 
     The mean over `_NUM_CODES` Gaussian codes each. Their samples are drawn as L N with K = L L^T
-    the scalar products of the inputs, which is what x W is for a Gaussian W. Not measured where
-    `input_alignment` is not.
+    the scalar products of the inputs, which is what x W is for a Gaussian W. Of several inputs
+    the largest such ratio, so the smallest correction: which one gave `input_alignment` is not
+    known here. Below `_LEAST_OUTPUTS` numbers it is not measured where `input_alignment` is not.
     """
     if size >= _LEAST_OUTPUTS:
         return Value.of(1.0)

@@ -26,7 +26,7 @@ def interval(
     Stat. Assoc. 22:209) with the measured variance and Student's t, as surveys use it (SAS/STAT's
     SURVEYFREQ, "modified Wilson"). Far from both ends it is the plain one. Near an end it is longer
     on the side away from it, and covers the mean where the plain one, clipped, often does not: 92
-    against 83 % of samples of three shares of mean 0.95 and deviation 0.07 (Beta; a test draws
+    against 83 % of samples of three shares of mean 0.95 and deviation 0.066 (Beta; a test draws
     them).
 
     Assumes that repeats are independent. Equal values have no width, at an end or not: few seeds do
