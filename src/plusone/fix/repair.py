@@ -11,9 +11,10 @@ from torch.utils import _pytree as pytree
 
 from plusone.capture.sandbox import sandbox
 from plusone.errors import InputError
-from plusone.fix.choose import Request, make_plan
+from plusone.fix.choose import make_plan
 from plusone.fix.plan import Plan
 from plusone.fix.recipe import recipe_of, save
+from plusone.fix.request import Request
 from plusone.fix.surgery import edited
 from plusone.fix.verify import Tell, Training, Verification, verify
 from plusone.records import ScanConfig
