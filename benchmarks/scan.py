@@ -424,14 +424,14 @@ def _others(names: list[str], rounds: int) -> list[str]:
 
 
 NOTES = """Goals that are missed, in f+b. Capture and classes beyond the forward on ResNet-50
-(goal 0.1): 0.12 on 2026-11-28, 0.151 the day before, 0.090 to 0.107 on 2026-11-24. The profile (goal 1.2): 1.43 on
-ResNet-20 and 1.26 on ResNet-50 (1.35 the day before). Spectra of all blocks over the whole batch
-(goal 7): 9.85 on ResNet-20 and 7.38 on GPT-2; a scan takes two samples unless told otherwise, and
-is within it. What is above in the first two is Python's work on each operation (332 on ResNet-50).
-On 2026-11-28 the machine ran at two thirds of its speed of the day before and unevenly, so medians
-and minima differ by up to a third. Spectra have come to include each block's growth (docs/step.md).
-These batches are below 16, so that the two further backwards of the calibrated verdict are not in
-them: [which networks train?](trainability.md) has its cost.
+(goal 0.1): 0.12 on 2026-11-28, 0.151 the day before, 0.090 to 0.107 on 2026-11-24. The profile
+(goal 1.2): 1.43 on ResNet-20 and 1.26 on ResNet-50 (1.35 the day before). Spectra of all blocks
+over the whole batch (goal 7): 9.85 on ResNet-20 and 7.38 on GPT-2; a scan takes two samples unless
+told otherwise, and is within it. What is above in the first two is Python's work on each operation
+(332 on ResNet-50). On 2026-11-28 the machine ran at two thirds of its speed of the day before and
+unevenly, so medians and minima differ by up to a third. Spectra have come to include each block's
+growth (docs/step.md). These batches are below 16, so that the two further backwards of the
+calibrated verdict are not in them: [which networks train?](trainability.md) has its cost.
 """
 
 
