@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -507,6 +508,27 @@ def test_a_net_that_learns_its_batch_far_more_slowly_than_its_repair_is_repaired
     plan = plusone.fix(net, x, labels, F.cross_entropy).plan
     assert plan.edits
     assert "in a trial the model comes to" in plan.reason
+
+
+@pytest.mark.parametrize(
+    ("steps", "faster", "num_edits"), [(0, 4.0, 0), (60, 4.0, 0), (60, 1.0, 21)]
+)
+def test_a_long_plain_run_has_to_pass_a_trial_even_if_its_scan_is_fair(
+    steps: int, faster: float, num_edits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["plusone.fix.choose"], "_FASTER", faster)
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for _ in range(20):
+        layers += [nn.Linear(32, 32, bias=False), nn.BatchNorm1d(32), nn.Tanh()]
+    net = nn.Sequential(nn.Linear(16, 32), *layers, nn.Linear(32, 4))
+    x = torch.randn(64, 16)
+    labels = (x[:, :2] > 0).long() @ torch.tensor([1, 2])
+    plan = plusone.fix(net, x, labels, F.cross_entropy, trial_steps=steps).plan
+    assert plan.predicted is not None
+    assert plan.predicted.before.label == "trainable"
+    assert len(plan.edits) == num_edits
+    assert ("have no skip" in plan.reason) == bool(steps)
 
 
 class Written(Summed):

@@ -76,14 +76,17 @@ def make_plan(request: Request, tell: Tell) -> Plan:
         reasons.append("another way stays (S107): take it out of the forward")
     depth = deep_post_norm(place)
     is_troubled = bool(trouble(now)) or (depth and not base)
-    if not is_troubled:
+    suspect = "" if base or is_troubled or request.preserve else _suspect(request, now)
+    if not is_troubled and not suspect:
         if not base:
             left = left_open(request)
             return empty(request, left or f"nothing to repair: {healthy(before)}")
         return made(request, before, Tried(name="", edits=base, forecast=now), reasons, (), refused)
-    reasons.append(why_troubled(report, depth))
+    reasons.append(suspect or why_troubled(report, depth))
     is_open = not base and before.label != "unstable"
     original = _trial(request, subject.model) if is_open else None
+    if suspect and original is None:
+        return empty(request, f"nothing to repair: {healthy(before)}")
     is_doubted = original is not None and original.learned
     if request.preserve and not is_doubted:
         return kept(request, before, base, now, reasons, refused)
@@ -95,10 +98,11 @@ def make_plan(request: Request, tell: Tell) -> Plan:
         soon = math.inf if found is None else found.steps
         if _FASTER * soon >= original.steps or request.preserve:
             repaired = "" if found is None else f"; its repair: {found}"
+            trust = "" if suspect else "; --trial 0, trial_steps=0 in Python, trusts the scan"
             return empty(
                 request,
                 f"nothing to repair: {reasons[-1]}; but in a trial the model learns all the same "
-                f"({original}{repaired}); --trial 0, trial_steps=0 in Python, trusts the scan",
+                f"({original}{repaired}){trust}",
             )
         reasons.append(f"in a trial the model comes to {original}, its repair to {found}")
     elif original is not None:
@@ -110,6 +114,14 @@ def make_plan(request: Request, tell: Tell) -> Plan:
         return hopeless(request, before, reasons, trials, place)
     others = tuple(t for t in trials if t is not best)
     return made(request, before, best, reasons, others, refused)
+
+
+def _suspect(request: Request, found: Forecast) -> str:
+    """Why a net whose scan is healthy has to pass a trial, and a search if it fails; or ""."""
+    long = next((f for f in request.report.findings if f.code == "S101"), None)
+    if long is None or found.probability >= ENOUGH:
+        return ""
+    return f"{healthy(found)}, and {long.reason} (S101)"
 
 
 def _score(found: Forecast) -> tuple[bool, float]:
