@@ -7,6 +7,7 @@ from plusone.theory.dag import Dag, chain_dag, dag, dag_log_moment, independent_
 from plusone.theory.outlook import Outlook, outlook
 from plusone.theory.prediction import WINDOW, Prediction, predict
 from plusone.theory.setting import Setting
+from plusone.theory.skip_chain import PatternLaw, SkipChain, pattern_law
 from plusone.theory.window import (
     PhaseDiagram,
     Stack,
@@ -22,9 +23,11 @@ __all__ = [
     "CorrelationProfile",
     "Dag",
     "Outlook",
+    "PatternLaw",
     "PhaseDiagram",
     "Prediction",
     "Setting",
+    "SkipChain",
     "Stack",
     "bounds",
     "chain_dag",
@@ -38,6 +41,7 @@ __all__ = [
     "largest_depth",
     "log_eigenvalue_power",
     "outlook",
+    "pattern_law",
     "phase_diagram",
     "predict",
     "smallest_density",
