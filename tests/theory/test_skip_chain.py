@@ -116,7 +116,8 @@ def test_spans_that_fit_no_chain_are_said_to(spans: list[float], why: str) -> No
 def drawn_logs(
     spans: Spans, masks: Tensor, activation: Activation, order: Order, width: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """ln(|g_in| / |g_out|) and 1 - c of one draw of the weights, with the skips that each row of `masks` keeps."""
+    """ln(|g_in| / |g_out|) and 1 - c of one draw of the weights, for each row of `masks`: the
+    skips that are kept."""
     generator = torch.Generator().manual_seed(seed)
     phi = APPLY[activation]
 
