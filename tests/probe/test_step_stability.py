@@ -96,8 +96,34 @@ def test_arnoldi_finds_the_outer_eigenvalue_of_a_large_matrix() -> None:
 def test_arnoldi_states_how_far_it_is_on_a_random_matrix(scale: float) -> None:
     j = scale * torch.randn(4, 300, 300, dtype=torch.float64) / math.sqrt(300)
     found, expected = found_by_arnoldi(j), np.mean(growths(j))
-    assert found.growth < expected
+    assert 1 + 0.4 * (expected - 1) < found.growth < expected
     assert abs(found.growth - expected) <= 2 * found.growth_error
+
+
+@pytest.mark.parametrize("kind", ["shifted", "turning", "rotating", "decaying"])
+def test_arnoldi_states_how_far_the_limit_is_off(kind: str) -> None:
+    n = 300
+    noise = torch.randn(4, n, n, dtype=torch.float64) / math.sqrt(n)
+    eye = torch.eye(n, dtype=torch.float64)
+    j = {
+        "shifted": -1.2 * eye + noise,
+        "turning": (noise - noise.mT) / math.sqrt(2) - 0.5 * eye,
+        "rotating": (noise - noise.mT) / math.sqrt(2) - 0.1 * eye,
+        "decaying": -noise.mT @ noise / 2,
+    }[kind]
+    found, dense = found_by_arnoldi(j), of_jacobians(j)
+    assert found.limit_error is not None
+    assert dense.limit < found.limit < 1.5 * dense.limit
+    assert found.limit - dense.limit <= 2 * found.limit_error
+    assert found.limit_error < 3 * dense.limit  # of "rotating"; a half or less of the others
+
+
+def test_no_stable_step_has_the_error_of_the_step_that_might_be() -> None:
+    j = torch.randn(4, 300, 300, dtype=torch.float64) / math.sqrt(300)
+    found = found_by_arnoldi(j)
+    assert found.limit == 0
+    assert found.limit_error is not None
+    assert found.limit_error < 1.0
 
 
 def test_a_sample_that_is_not_finite_makes_the_mean_nan() -> None:
