@@ -170,8 +170,8 @@ class BlockReport:
     (I + F for an identity skip), `branch_jacobian` of F alone. Of a block with an identity skip,
     `step_growth` is max |1 + lambda| over the eigenvalues lambda of F's Jacobian, and `step_limit`
     the largest h with max |1 + h lambda| <= 1: the step of Euler's method that the block is, and
-    how far it could go (`plusone.steps`); of wide blocks both are estimates from the unsafe side, by
-    about their standard errors. `similarity` is the mean cosine
+    how far it could go (`plusone.steps`); of wide blocks both are estimates from the unsafe side,
+    by about their standard errors. `similarity` is the mean cosine
     between the representations of two of the first 32 samples at the block's output,
     `token_similarity` between two of at most 32 tokens of the first sample (or nodes of a graph,
     of its largest component), `rank` the effective rank of the same samples (exponential of the
