@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from plusone.errors import InputError
+from plusone.graph.path_graph import PathGraph
 from plusone.labs import RunConfig, run_lab
 from plusone.labs.base.lab import Arm, Plan
 from plusone.labs.disulfide import LAB
@@ -245,10 +246,31 @@ def test_one_graph_code_reads_a_scanned_net_and_a_chain() -> None:
     assert scanned["cut"] == 1.0
     assert scanned["decades"] == pytest.approx(3 * math.log10(1.5))
     assert scanned["mean"] == pytest.approx(3.0)
+    assert scanned["fewest"] == 0
+    assert scanned["hops"] >= 1
     found = hosts(58, bonded("bpti").bonds, "bpti")
     assert found["bpti and its bonds"][1] == pytest.approx(math.log10(4))
-    assert found["plain net, 57 layers"][4] == pytest.approx(57)
+    plain = dict(zip(NUMBERS, found["plain net, 57 layers"], strict=True))
+    for key in ("fewest", "mean", "hops", "resistance"):
+        assert plain[key] == pytest.approx(57)
     assert found["V-cycle, 127 x 127"][1] > 0
+    for numbers in found.values():
+        of = dict(zip(NUMBERS, numbers, strict=True))
+        assert of["fewest"] <= of["mean"]
+
+
+def test_a_graph_of_two_inputs_is_read_from_the_first() -> None:
+    both = PathGraph(
+        num_nodes=4,
+        source=[0, 1, 2, 2],
+        target=[2, 2, 3, 3],
+        length=[1, 1, 1, 0],
+        inputs=(0, 1),
+        outputs=(3,),
+    )
+    found = dict(zip(NUMBERS, numbers_of(both), strict=True))
+    assert found["paths"] == pytest.approx(math.log10(2))
+    assert (found["fewest"], found["mean"]) == (1, 1.5)
 
 
 def _small(entry: str, *, steps: int = 2) -> Plan:

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from plusone.labs.base.lab import Arm, Plan
 from plusone.labs.euler import LAB, flows
-from plusone.labs.euler.refinement import Net, doubled
+from plusone.labs.euler.refinement import Net, as_steps, doubled
 from plusone.labs.euler.stability import KINDS, growth, matrix
 from plusone.nn import refined
 from plusone.theory import euler_limit
@@ -77,7 +78,19 @@ def test_refined_and_doubled_nets_keep_stem_head_and_weights() -> None:
     torch.testing.assert_close(half(x), net(x), rtol=0, atol=0.2)
 
 
-def test_refining_keeps_a_net_of_short_steps_and_doubling_breaks_a_plain_one() -> None:
+def test_a_plain_net_is_itself_as_steps_and_another_on_a_finer_grid() -> None:
+    net = Net(6, 5, 3, None)
+    x = torch.randn(4, 6)
+    steps = as_steps(net.blocks)
+    torch.testing.assert_close(net.over(steps)(x), net(x))
+    layer = net.blocks[0]
+    half = refined(as_steps(nn.Sequential(layer)))
+    y = torch.randn(4, 5)
+    middle = y + 0.5 * (layer(y) - y)
+    torch.testing.assert_close(half(y), middle + 0.5 * (layer(middle) - middle))
+
+
+def test_refining_keeps_a_net_of_short_steps_and_breaks_a_plain_one() -> None:
     shared = {"data": "digits", "width": 24, "depth": 8, "steps": 60}
     arms = [Arm(name=f"h = {h:g}", options={**shared, "step": h}) for h in (0.125, 1.0, 4.0)]
     plan = Plan(
@@ -94,7 +107,8 @@ def test_refining_keeps_a_net_of_short_steps_and_doubling_breaks_a_plain_one() -
     for key in ("equal", "order-euler", "order-heun", "stability", "hand", "reference"):
         assert found[key] == "holds", key
     assert number["refined"] > -0.05
-    assert number["plain-doubled"] < -0.3
+    assert number["plain-refined"] < -0.3
+    assert number["as-steps"] == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.lab

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ from plusone.theory import dag, dag_log_moment
 
 STRENGTH = 0.5
 """The second moment that a branch hands on."""
-NUMBERS = ("nodes", "paths", "shortest", "mean", "resistance", "cut", "decades")
+NUMBERS = ("nodes", "paths", "fewest", "mean", "hops", "resistance", "cut", "decades")
 
 
 def graph_of(model: nn.Module, args: tuple[object, ...]) -> PathGraph:
@@ -33,13 +34,15 @@ def graph_of(model: nn.Module, args: tuple[object, ...]) -> PathGraph:
 
 
 def numbers_of(graph: PathGraph) -> list[float]:
-    """`NUMBERS` of a graph with one input and one output.
+    """`NUMBERS` of a graph, from its first input to its last output.
 
-    Log10 of the number of paths, the fewest and the mean length of one, the resistance and the
-    smallest vertex cut between input and output (themselves apart), and log10 of the gradient's
-    norm by the second moments of its edges: branches of strength 1/2, skips of 1.
+    Log10 of the number of directed paths, the fewest and the mean number of branches on one; the
+    fewest edges between the two in either direction, skips counted, their resistance and the
+    smallest vertex cut (infinite where an edge joins them); and log10 of the gradient's norm by the
+    second moments of its edges: branches of strength 1/2, skips of 1.
     """
     source, sink = graph.inputs[0], graph.outputs[-1]
+    graph = replace(graph, inputs=(source,), outputs=(sink,))
     law = path_law(graph)
     inverse = pseudo_inverse(laplacian(graph))
     parents: list[list[int]] = [[] for _ in range(graph.num_nodes)]
@@ -58,8 +61,9 @@ def numbers_of(graph: PathGraph) -> list[float]:
     return [
         float(graph.num_nodes),
         law.log10_count,
-        float(hops(graph)[source, sink]),
+        float(law.min_length),
         law.mean_length,
+        float(hops(graph)[source, sink]),
         float(resistance(inverse, [(source, sink)])[0]),
         cut.capacity if cut is not None else math.nan,
         dag_log_moment(moments) / 2 / math.log(10),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -78,8 +79,6 @@ def _refinement(axes: Sequence[Axes], runs: Runs) -> None:
     names = [arm.name for arm in runs.arms[2:]]
     for name, color in zip(names, (BLUE, GREEN, PURPLE, ORANGE), strict=True):
         for panel, key in ((left, "refined"), (right, "doubled")):
-            if name == PLAIN and key == "refined":
-                continue
             found = np.column_stack([runs.of(name, "trained"), runs.of(name, key)])
             panel.plot((1, 2, 4), found.mean(0), "o-", color=color, label=name)
             band(panel, (1, 2, 4), found.min(0), found.max(0), color)
@@ -97,13 +96,9 @@ def tables(runs: Runs, orders: Mapping[str, Sequence[float]]) -> tuple[Table, ..
     for arm in runs.arms[2:]:
         name = arm.name
         doubled = runs.mean(name, "doubled")
-        cells = [float("nan")] * 4
+        cells = [*map(float, runs.mean(name, "refined")), math.nan, math.nan]
         if name != PLAIN:
-            refined = runs.mean(name, "refined")
-            cells = [
-                *map(float, refined),
-                *(float(runs.mean(name, k)) for k in ("exact", "growth")),
-            ]
+            cells[2:] = [float(runs.mean(name, key)) for key in ("exact", "growth")]
         rows.append((name, float(runs.mean(name, "trained")), *cells, *map(float, doubled)))
     return (
         Table(
@@ -113,7 +108,7 @@ def tables(runs: Runs, orders: Mapping[str, Sequence[float]]) -> tuple[Table, ..
         ),
         Table(
             title=f"Test accuracies of nets trained with steps {', '.join(f'{h:g}' for h in STEPS)}"
-            ", and their mean of max |1 + h lambda|",
+            ", and their mean of max |1 + h lambda|; the plain net's steps are along F(x) - x",
             columns=(
                 "net",
                 "trained",
