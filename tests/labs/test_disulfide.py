@@ -16,6 +16,7 @@ from plusone.graph.path_graph import PathGraph
 from plusone.labs import RunConfig, run_lab
 from plusone.labs.base.lab import Arm, Plan
 from plusone.labs.disulfide import LAB
+from plusone.labs.disulfide.atoms import ssbond
 from plusone.labs.disulfide.chains import (
     at_random,
     energy,
@@ -25,7 +26,7 @@ from plusone.labs.disulfide.chains import (
 )
 from plusone.labs.disulfide.entries import CARRIED, bonded, structure_of
 from plusone.labs.disulfide.hosts import NUMBERS, graph_of, hosts, numbers_of
-from plusone.labs.disulfide.pdb import parsed, read_structure, ssbond
+from plusone.labs.disulfide.pdb import parsed, read_structure
 from plusone.labs.disulfide.skipnet import SkipChain, decades, predicted_decades
 from plusone.labs.show.markdown import results_markdown
 from plusone.labs.show.text import result_text
@@ -37,9 +38,17 @@ GOLDEN = Path(__file__).parent / "golden" / "gnm.json"
 STRUCTURES = Path(run_lab.__globals__["__file__"]).parents[1] / "disulfide" / "structures"
 
 
-def atom(number: int, x: float, *, name: str = "CA", chain: str = "A", kind: str = "ALA") -> str:
+def atom(
+    number: int,
+    x: float,
+    *,
+    name: str = "CA",
+    chain: str = "A",
+    kind: str = "CYS",
+    record: str = "ATOM",
+) -> str:
     return (
-        f"ATOM  {number:5d}  {name:<3} {kind} {chain}{number:4d}    "
+        f"{record:<6}{number:5d}  {name:<3} {kind} {chain}{number:4d}    "
         f"{x:8.3f}{0.0:8.3f}{0.0:8.3f}{1.0:6.2f}{10.0 + number:6.2f}"
     )
 
@@ -52,10 +61,10 @@ def chain_text(count: int, *, gap_after: int = 0, chain: str = "A", first: int =
     ]
 
 
-def bond(i: int, j: int, chains: str = "AA") -> str:
+def bond(i: int, j: int, chains: str = "AA", *, kind: str = "CYS", copy: str = "1555") -> str:
     return (
-        f"SSBOND   1 CYS {chains[0]} {i:4d}    CYS {chains[1]} {j:4d}"
-        "                          1555   1555  2.03"
+        f"SSBOND   1 {kind} {chains[0]} {i:4d}    CYS {chains[1]} {j:4d}"
+        f"                          1555   {copy}  2.03"
     )
 
 
@@ -84,7 +93,7 @@ def test_a_chain_is_cut_where_residues_are_missing_and_bonds_across_are_counted(
         ("x A/1", 10, ((1, 7),)),
         ("x A/2", 10, ()),
     ]
-    assert structure.num_between == 1
+    assert (structure.num_between, structure.num_across) == (0, 1)
 
 
 def test_bonds_between_chains_are_in_none_and_a_second_model_is_not_read() -> None:
@@ -110,13 +119,75 @@ def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
     assert read_structure(file).pieces[0].bonds == bonded("bpti").bonds
 
 
+def test_a_bond_that_is_recorded_in_both_orders_is_one() -> None:
+    lines = [bond(2, 8), bond(8, 2), bond(3, 4, "AB"), bond(4, 3, "BA"), *chain_text(10)]
+    structure = parsed("\n".join([*lines, *chain_text(10, chain="B")]), "x")
+    assert structure.pieces[0].bonds == ((1, 7),)
+    assert structure.num_between == 1
+
+
+@pytest.mark.parametrize("record", [bond(2, 8, copy="2655"), bond(2, 2)])
+def test_a_bond_with_a_symmetric_copy_is_none_of_the_chain(record: str) -> None:
+    structure = parsed("\n".join([record, bond(3, 9), *chain_text(10)]), "x")
+    assert structure.pieces[0].bonds == ((2, 8),)
+    assert (structure.num_copies, structure.num_between) == (1, 0)
+
+
+def test_modified_residues_of_the_polymer_belong_to_the_chain_and_ligands_and_calcium_do_not() -> (
+    None
+):
+    lines = chain_text(12)
+    lines[5] = atom(6, 3.8 * 6, kind="MSE", record="HETATM")
+    ligand = atom(13, 3.8 * 13, kind="GLU", record="HETATM")
+    calcium = atom(14, 3.8 * 13, kind=" CA", record="HETATM")
+    calcium = calcium[:12] + "CA  " + calcium[16:]
+    for after in (["TER", ligand], ["TER      13      CYS A  12", ligand], [calcium]):
+        (piece,) = parsed("\n".join([bond(2, 8), *lines, *after]), "x").pieces
+        assert len(piece) == 12
+        assert piece.sequence[5] == "MSE"
+
+
+def touching(*places: tuple[int, float]) -> list[str]:
+    """Sulfurs of these residues at these places along a line of their own."""
+    return [atom(number, x, name="SG") for number, x in places]
+
+
+def test_a_record_whose_sulfurs_are_too_far_apart_is_set_aside_and_named() -> None:
+    """As 1IGY's of D240-D242, while D240 is bonded to B240 too; and sulfurs without one."""
+    other = [*chain_text(10, chain="B"), atom(2, 2.0, name="SG", chain="B")]
+    lines = [bond(2, 2, "AB"), bond(2, 5), *chain_text(10), *other]
+    sulfurs = touching((2, 0.0), (5, -2.99), (7, 50.0), (9, 52.4))
+    structure = parsed("\n".join([*lines, *sulfurs]), "x")
+    assert structure.refuted == ("A2-A5, 2.99 A",)
+    assert structure.unrecorded == ("A7-A9",)
+    assert (structure.num_between, structure.num_records, structure.num_compared) == (1, 2, 3)
+    assert [piece.bonds for piece in structure.pieces] == [(), ()]
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
         (["nothing"], "'x' has no ATOM record of a CA atom"),
         ([bond(2, 80), *chain_text(10)], "names residue 80 of chain 'A', which has no CA atom"),
         (["SSBOND   1 CYS A", *chain_text(10)], "'x', line 1: the record 'SSBOND   1 CYS A' is"),
-        ([*chain_text(9), "ATOM     10  CA  ALA A  10      broken"], "line 10: the record 'ATOM"),
+        ([*chain_text(9), "ATOM     10  CA  CYS A  10      broken"], "line 10: the record 'ATOM"),
+        (
+            [bond(2, 8), atom(1, 3.8), atom(2, 7.6, kind="ALA"), *chain_text(8, first=3)],
+            "names residue 2 of chain 'A' CYS, and its atoms are those of ALA; a disulfide bond",
+        ),
+        (
+            [bond(2, 8, kind="GLY"), *chain_text(10)],
+            "names residue 2 of chain 'A' GLY, and its atoms are those of CYS",
+        ),
+        (
+            [bond(5, 55), bond(5, 14), bond(14, 55), *chain_text(60)],
+            r"bond one cysteine 2 times \(A5-A55 and A5-A14\), which its one sulfur cannot",
+        ),
+        (
+            [bond(2, 4, "AB"), bond(4, 4, "BC")]
+            + [line for chain in "ABC" for line in chain_text(9, chain=chain)],
+            r"bond one cysteine 2 times \(B4-A2 and B4-C4\)",
+        ),
     ],
 )
 def test_broken_records_are_refused_in_one_sentence(lines: list[str], words: str) -> None:
@@ -130,7 +201,15 @@ def test_broken_records_are_refused_in_one_sentence(lines: list[str], words: str
         (chain_text(12), "'x' has no disulfide bond within a chain; whole entries"),
         (
             [bond(2, 8, "AB"), *chain_text(10), *chain_text(10, chain="B")],
-            "its 1 SSBOND records join different chains",
+            "of the bonds that its SSBOND records name, 1 between two chains$",
+        ),
+        (
+            [bond(2, 5), bond(3, 19), *chain_text(20, gap_after=6)],
+            "name, 1 across missing residues, 1 in a stretch of fewer than 8 residues$",
+        ),
+        (
+            [bond(2, 8), *chain_text(10), *touching((2, 0.0), (8, 3.0))],
+            r"name, 1 refuted by the distance of the sulfurs \(A2-A8, 3.00 A\)$",
         ),
     ],
 )

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from plusone.errors import InputError
 from plusone.labs.data.located import located
-from plusone.labs.disulfide.pdb import LONGEST_BOND, Piece, Structure, read_structure, ssbond
+from plusone.labs.disulfide.atoms import ssbond
+from plusone.labs.disulfide.pdb import SHORTEST_PIECE, Piece, Structure, read_structure
+from plusone.labs.disulfide.records import LONGEST_BOND
 
 CARRIED = ("crambin", "bpti", "lysozyme", "ubiquitin")
 """CA and cysteine SG atoms of the entries 1CRN, 5PTI, 1AKI and 1UBI."""
@@ -51,8 +53,9 @@ def bonded(entry: str) -> Piece:
 
 def _no_bond(structure: Structure) -> str:
     """Why a structure has no bond to measure, and what would give it one."""
+    none = f"'{structure.name}' has no disulfide bond within a chain"
     near = [(piece, pair) for piece in structure.pieces for pair in piece.near]
-    if near and not structure.num_between:
+    if near and not structure.num_records:
         piece, (i, j) = near[0]
         suggest = "pair of sulfurs suggests" if len(near) == 1 else "pairs of sulfurs suggest"
         return (
@@ -60,13 +63,20 @@ def _no_bond(structure: Structure) -> str:
             f"bonds (SG atoms within {LONGEST_BOND} A): add a record for each, the first being "
             f"'{ssbond(piece.keys[i], piece.keys[j])}'"
         )
-    between = (
-        f"; its {structure.num_between} SSBOND records join different chains, or stretches "
-        "that missing residues part"
-        if structure.num_between
-        else "; whole entries of the Protein Data Bank have an SSBOND record for each"
+    if not structure.num_records:
+        return f"{none}; whole entries of the Protein Data Bank have an SSBOND record for each"
+    reasons = (
+        (structure.num_between, "between two chains"),
+        (structure.num_across, "across missing residues"),
+        (structure.num_short, f"in a stretch of fewer than {SHORTEST_PIECE} residues"),
+        (structure.num_copies, "with a symmetric copy of the molecule"),
+        (
+            len(structure.refuted),
+            f"refuted by the distance of the sulfurs ({'; '.join(structure.refuted)})",
+        ),
     )
-    return f"'{structure.name}' has no disulfide bond within a chain{between}"
+    given = ", ".join(f"{count} {reason}" for count, reason in reasons if count)
+    return f"{none}: of the bonds that its SSBOND records name, {given}"
 
 
 def digest(path: str) -> str:

@@ -1,9 +1,7 @@
 """Chains and disulfide bonds of a PDB file: a small parser, since others drop the SSBOND records.
 
-Fixed columns of the format's version 3.3: ATOM 13-16 name, 17 alternate location, 18-20 residue, 22
-chain, 23-27 number with insertion code, 31-54 coordinates, 61-66 B factor; SSBOND 16 and 30 chain,
-18-22 and 32-36 number with insertion code. Read are the first model, the first alternate location,
-and residues with a CA atom. A chain is cut where consecutive CA atoms are too far apart.
+A chain is cut where consecutive CA atoms are too far apart; what remains are its pieces, each with
+the bonds that lie within it. All other bonds are counted by the reason why they are in no piece.
 """
 
 from __future__ import annotations
@@ -11,23 +9,26 @@ from __future__ import annotations
 import gzip
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from plusone.errors import InputError
+from plusone.labs.disulfide.atoms import Key, Residue, read_atoms
+from plusone.labs.disulfide.records import judge
 
 # Consecutive CA atoms are 3.8 A apart, or 2.9 with a cis peptide; further, residues are missing.
 LONGEST_STEP = 4.5
-# A sulfur-sulfur bond has 2.05 A; what is further apart than this is none, whatever a record says.
-LONGEST_BOND = 2.5
 SHORTEST_PIECE = 8
 
-Key = tuple[str, str]
-"""Chain and residue number with its insertion code."""
 Pair = tuple[int, int]
+Lies = Literal["piece", "chains", "gap", "short"]
+"""Where a bond lies: within a piece, between two chains, across missing residues of one, or within
+a stretch that is too short for a piece."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +53,30 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """The pieces of a file, and how many of its bonds join two pieces and so are in none."""
+    """The pieces of a file, and what became of the bonds of its records that are in none.
+
+    `num_between` join two chains, `num_across` two stretches of one that missing residues part,
+    `num_short` lie in a stretch of fewer than 8 residues, `num_copies` join a symmetric copy of the
+    molecule. `refuted` are records that the sulfurs contradict, `unrecorded` pairs of sulfurs that
+    touch without a record, and `num_compared` is how many could be compared at all.
+    """
 
     name: str
     pieces: tuple[Piece, ...]
     num_between: int
+    num_across: int
+    num_short: int
+    num_copies: int
+    refuted: tuple[str, ...]
+    unrecorded: tuple[str, ...]
+    num_compared: int
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Residue:
-    key: Key
-    kind: str
-    place: tuple[float, float, float]
-    b_factor: float
+    @property
+    def num_records(self) -> int:
+        """How many bonds the records name."""
+        inside = sum(len(piece.bonds) for piece in self.pieces)
+        outside = self.num_between + self.num_across + self.num_short + self.num_copies
+        return inside + outside + len(self.refuted)
 
 
 def read_structure(path: str | Path) -> Structure:
@@ -90,84 +102,49 @@ def parsed(text: str, name: str) -> Structure:
     Raises:
         InputError: it holds no protein chain, or has broken records.
     """
-    residues, sulfurs, pairs = _records(text, name)
-    if not residues:
+    atoms = read_atoms(text, name)
+    if not atoms.residues:
         raise InputError(
             f"'{name}' has no ATOM record of a CA atom; is it a PDB file of a protein?"
         )
-    known = {residue.key for residue in residues}
-    for pair in pairs:
-        for chain, number in pair:
-            if (chain, number) not in known:
-                raise InputError(
-                    f"'{name}': an SSBOND record names residue {number.strip()} of chain "
-                    f"'{chain}', which has no CA atom; the file is broken or cut, so take the "
-                    "whole entry"
-                )
+    judged = judge(atoms, name)
+    stretches = list(_stretches(atoms.residues))
     pieces = tuple(
-        _piece(f"{name} {stretch[0].key[0].strip()}".strip(), stretch, sulfurs, pairs)
-        for stretch in _stretches(residues)
+        _piece(f"{name} {stretch[0].key[0].strip()}".strip(), stretch, judged.stand, judged.near)
+        for stretch in stretches
         if len(stretch) >= SHORTEST_PIECE
     )
-    num_inside = sum(len(piece.bonds) for piece in pieces)
-    return Structure(name=name, pieces=_numbered(pieces), num_between=len(pairs) - num_inside)
+    at = {r.key: number for number, stretch in enumerate(stretches) for r in stretch}
+    lies = Counter(_lies(pair, at, stretches) for pair in judged.stand)
+    assert lies["piece"] == sum(len(piece.bonds) for piece in pieces)
+    return Structure(
+        name=name,
+        pieces=_numbered(pieces),
+        num_between=lies["chains"],
+        num_across=lies["gap"],
+        num_short=lies["short"],
+        num_copies=judged.num_copies,
+        refuted=judged.refuted,
+        unrecorded=judged.unrecorded,
+        num_compared=judged.num_compared,
+    )
 
 
-def _records(
-    text: str, name: str
-) -> tuple[list[_Residue], dict[Key, tuple[float, float, float]], list[tuple[Key, Key]]]:
-    residues: dict[Key, _Residue] = {}
-    sulfurs: dict[Key, tuple[float, float, float]] = {}
-    pairs: list[tuple[Key, Key]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        record = line[:6].rstrip()
-        try:
-            if record == "ENDMDL":
-                break
-            if record == "SSBOND":
-                first, second = (line[15], _number(line[17:22])), (line[29], _number(line[31:36]))
-                if first != second and (first, second) not in pairs:
-                    pairs.append((first, second))
-            elif record == "ATOM" and line[12:16].strip() in ("CA", "SG"):
-                key = (line[21], _number(line[22:27]))
-                x, y, z = (float(line[at : at + 8]) for at in (30, 38, 46))
-                if not all(map(math.isfinite, (x, y, z))):
-                    raise ValueError("coordinates that are not finite")
-                if line[12:16].strip() == "SG":
-                    sulfurs.setdefault(key, (x, y, z))
-                elif key not in residues:
-                    b = float(line[60:66]) if line[60:66].strip() else math.nan
-                    residues[key] = _Residue(
-                        key=key, kind=line[17:20].strip(), place=(x, y, z), b_factor=b
-                    )
-        except (ValueError, IndexError) as error:
-            raise InputError(
-                f"'{name}', line {number}: the record {line.strip()!r} is broken ({error})"
-            ) from error
-    return list(residues.values()), sulfurs, pairs
+def _lies(
+    pair: tuple[Key, Key], at: dict[Key, int], stretches: Sequence[Sequence[Residue]]
+) -> Lies:
+    a, b = pair
+    if a[0] != b[0]:
+        return "chains"
+    if at[a] != at[b]:
+        return "gap"
+    return "piece" if len(stretches[at[a]]) >= SHORTEST_PIECE else "short"
 
 
-def ssbond(first: Key, second: Key) -> str:
-    """The SSBOND record of a bond between two residues."""
-
-    def residue(key: Key) -> str:
-        chain, number = key
-        code = "" if number[-1].isdigit() else number[-1]
-        return f"CYS {chain} {number.removesuffix(code):>4}{code:1}"
-
-    return f"SSBOND   1 {residue(first)}   {residue(second)}".rstrip()
-
-
-def _number(field: str) -> str:
-    """A residue's number with its insertion code, as it stands."""
-    int(field[:4])
-    return field[:5].strip()
-
-
-def _stretches(residues: Sequence[_Residue]) -> Iterator[list[_Residue]]:
+def _stretches(residues: Sequence[Residue]) -> Iterator[list[Residue]]:
     """Residues of one chain, cut where the step between two CA atoms is too long."""
     for _, chain in itertools.groupby(residues, key=lambda residue: residue.key[0]):
-        stretch: list[_Residue] = []
+        stretch: list[Residue] = []
         for residue in chain:
             if stretch and math.dist(stretch[-1].place, residue.place) > LONGEST_STEP:
                 yield stretch
@@ -178,26 +155,24 @@ def _stretches(residues: Sequence[_Residue]) -> Iterator[list[_Residue]]:
 
 def _piece(
     name: str,
-    stretch: Sequence[_Residue],
-    sulfurs: dict[Key, tuple[float, float, float]],
-    pairs: Sequence[tuple[Key, Key]],
+    stretch: Sequence[Residue],
+    bonds: Sequence[tuple[Key, Key]],
+    near: Sequence[tuple[Key, Key]],
 ) -> Piece:
     at = {residue.key: number for number, residue in enumerate(stretch)}
-    bonds = sorted((min(at[a], at[b]), max(at[a], at[b])) for a, b in pairs if a in at and b in at)
-    places = {at[key]: place for key, place in sulfurs.items() if key in at}
-    near = [
-        (i, j)
-        for i, j in itertools.combinations(sorted(places), 2)
-        if math.dist(places[i], places[j]) < LONGEST_BOND
-    ]
+
+    def within(pairs: Sequence[tuple[Key, Key]]) -> tuple[Pair, ...]:
+        inside = [sorted((at[a], at[b])) for a, b in pairs if a in at and b in at]
+        return tuple(sorted((i, j) for i, j in inside))
+
     return Piece(
         name=name,
         keys=tuple(residue.key for residue in stretch),
         sequence=tuple(residue.kind for residue in stretch),
         coordinates=tuple(residue.place for residue in stretch),
         b_factors=tuple(residue.b_factor for residue in stretch),
-        bonds=tuple(dict.fromkeys(bonds)),
-        near=tuple(near),
+        bonds=within(bonds),
+        near=within(near),
     )
 
 
