@@ -16,6 +16,7 @@ from torch import Tensor
 import plusone
 from plusone.errors import InputError
 from plusone.nn import VCycle
+from plusone.nn.multigrid.orders import on_levels
 from plusone.nn.multigrid.stencils import chebyshev_weights, residual, sizes
 
 from oracle.numpy_vcycle import interpolation, poisson, vcycle
@@ -67,6 +68,58 @@ def test_it_solves_what_a_direct_solver_solves(shape: tuple[int, int]) -> None:
     a = sp.kron(rows, sp.identity(shape[1])) + sp.kron(sp.identity(shape[0]), columns)
     expected = spsolve(sp.csc_matrix(a) * (shape[1] + 1) ** 2, f.numpy().ravel())
     assert np.abs(found.u.numpy().ravel() - expected).max() <= 1e-9 * np.abs(expected).max()
+
+
+def stencil_of(c: float) -> tuple[tuple[float, ...], ...]:
+    return (0.0, -1.0, 0.0), (-1.0, 4.0 + c, -1.0), (0.0, -1.0, 0.0)
+
+
+@pytest.mark.parametrize("n", [63, 255])
+@pytest.mark.parametrize("c", [1e-4, 1e-3, 1e-2, 0.1])
+def test_a_zeroth_order_term_costs_no_more_cycles(n: int, c: float) -> None:
+    _, f = problem(n)
+    found = VCycle(stencil=stencil_of(c), dtype=torch.float64).solve(f, tolerance=1e-10)
+    assert found.is_converged
+    assert found.num_cycles <= 13
+    a = sp.csc_matrix(poisson(n) + c * sp.identity(n**2)) * (n + 1) ** 2
+    expected = spsolve(a, f.numpy().ravel())
+    assert np.abs(found.u.numpy().ravel() - expected).max() <= 1e-8 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_a_zeroth_order_term_computes_the_same_with_and_without_gradients(kernel_size: int) -> None:
+    u, f = problem(31)
+    cycle = VCycle(stencil=stencil_of(0.1), kernel_size=kernel_size, dtype=torch.float64)
+    expected = cycle(u, f)
+    with torch.no_grad():
+        torch.testing.assert_close(cycle(u, f), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_stencil_that_sums_to_zero_but_for_rounding_is_the_same_on_every_grid(
+    dtype: torch.dtype,
+) -> None:
+    third = 1 / 3
+    row = (-third, -third, -third)
+    nine = torch.tensor([row, (-third, 8 * third, -third), row], dtype=dtype)
+    for stencil in (nine, nine.double()):
+        assert all(level is stencil for level in on_levels(stencil, 5))
+    assert on_levels(torch.tensor(stencil_of(0.5)), 3)[2][1, 1] == 4 + 16 * 0.5
+
+
+def test_what_diverges_ends_soon_with_the_best_that_it_had() -> None:
+    _, f = problem(63)
+    cycle = VCycle(stencil=stencil_of(-0.5), dtype=torch.float64)  # indefinite
+    found = cycle.solve(f)
+    assert not found.is_converged
+    assert found.residuals[-1] > 1e4
+    assert found.num_cycles < 15
+    r = residual(found.u, f / 64**2, cycle.stencil) * 64**2
+    assert float(r.norm() / f.norm()) == pytest.approx(min(found.residuals), rel=1e-9)
+    assert min(found.residuals) < 1
+    broken = VCycle(weights=(float("inf"),) * 4, dtype=torch.float64).solve(f)
+    assert (broken.num_cycles, broken.is_converged) == (1, False)
+    assert torch.isfinite(broken.u).all()
 
 
 def test_the_residual_of_a_solution_is_the_one_that_it_states() -> None:
@@ -235,7 +288,12 @@ def test_scan_finds_the_skips_of_every_level() -> None:
     ("make", "words"),
     [
         (lambda: VCycle().solve(torch.ones(100, 100)), "100 x 100 .* below 100x100: .* 63 or 127"),
-        (lambda: VCycle().solve(torch.ones(89, 89)), "cannot be coarsened below 44x44"),
+        (lambda: VCycle().solve(torch.ones(89, 89)), "below 44x44: its side of 89 comes to 44"),
+        (lambda: VCycle().solve(torch.ones(3, 127)), "below 1x63: its side of 3 .* take 7 or 15"),
+        (lambda: VCycle().solve(torch.ones(255, 3)), "its side of 3 .* still 127; take 15 or 31"),
+        (lambda: VCycle(coarsest=63).solve(torch.ones(63, 63)), "63x63: coarsest=63 ends it"),
+        (lambda: VCycle(stencil=((0, -1, 0), (-1.5, 4, -0.5), (0, -1, 0))), "first-order .* 1 alo"),
+        (lambda: VCycle(stencil=((0, -2, 0), (-1, 4, -1), (0, 0, 0))), "0 along x and 2 along y"),
         (lambda: VCycle().solve(torch.ones(7)), "f is torch.float32 of shape (7,)"),
         (lambda: VCycle().solve(torch.ones(7, 7, dtype=torch.int64)), "f is torch.int64"),
         (lambda: VCycle()(torch.ones(7, 7), torch.ones(3, 3)), "u has the shape"),

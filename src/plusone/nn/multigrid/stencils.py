@@ -23,8 +23,9 @@ def chebyshev_weights(stencil: Tensor, num_sweeps: int) -> list[float]:
 
     The inverses of the Chebyshev nodes on the range of A's symbol over its diagonal, for
     frequencies that the next grid does not see (at least pi/2 along an axis). On Poisson's stencil
-    the range is [1/2, 2], and one sweep has the classical 0.8. Trottenberg et al. 2001, sections
-    2.1.3 and 4.1; Adams et al. 2003, 10.1016/S0021-9991(03)00194-3.
+    the range is [1/2, 2], and one sweep has the classical 0.8. Trottenberg et al. 2001, chapters 2
+    (multigrid basics) and 4 (local Fourier analysis); Adams et al. 2003,
+    10.1016/S0021-9991(03)00194-3.
     """
     angles = np.linspace(-np.pi, np.pi, 65)
     along = np.exp(1j * np.outer(angles, [-1, 0, 1]))
@@ -46,16 +47,33 @@ def sizes(rows: int, columns: int, coarsest: int) -> list[tuple[int, int]]:
     while max(found[-1]) > coarsest and all(n % 2 and n > 1 for n in found[-1]):
         found.append((found[-1][0] // 2, found[-1][1] // 2))
     if max(found[-1]) > LARGEST_COARSEST:
-        near = coarsest + 1
-        while near * 2 <= max(rows, columns) + 1:
-            near *= 2
-        last = "x".join(map(str, found[-1]))
-        raise InputError(
-            f"a grid of {rows} x {columns} interior points cannot be coarsened below {last}: "
-            "halving keeps every second point, which needs odd numbers of them that stay odd; "
-            f"take {near - 1} or {2 * near - 1} a side, or another 2^k m - 1 with a small m"
-        )
+        raise InputError(_uncoarsened((rows, columns), found[-1], coarsest))
     return found
+
+
+def _uncoarsened(grid: tuple[int, int], last: tuple[int, int], coarsest: int) -> str:
+    """Why halving `grid` ends on `last`, which is too large to be solved whole, and what to do."""
+    what = "a grid of {} x {} interior points cannot be coarsened below {}x{}".format(*grid, *last)
+    if max(last) <= coarsest:
+        return (
+            f"{what}: coarsest={coarsest} ends it there, and no side of a grid that is solved "
+            f"whole may have more than {LARGEST_COARSEST}; take a smaller coarsest, 7 for one"
+        )
+    side, n = max(pair for pair in zip(grid, last, strict=True) if pair[1] % 2 == 0 or pair[1] == 1)
+    halvings = max(0, max(grid).bit_length() - LARGEST_COARSEST.bit_length())
+    near = max(min(coarsest, LARGEST_COARSEST) + 1, 2 ** (halvings + 1))
+    while near * 2 <= side + 1:
+        near *= 2
+    if n == 1:
+        cause = "is a single point" if side == 1 else "comes to a single point"
+        cause += f" where the other is still {max(last)}"
+    else:
+        cause = "is even" if n == side else f"comes to {n}, which is even"
+        cause += ", and halving keeps every second point of an odd number"
+    return (
+        f"{what}: its side of {side} {cause}; take {near - 1} or {2 * near - 1} there, or another "
+        "2^k m - 1 with a small m"
+    )
 
 
 def residual(u: Tensor, g: Tensor, stencil: Tensor) -> Tensor:

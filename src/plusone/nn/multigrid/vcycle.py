@@ -8,9 +8,11 @@ For A u = f on a grid of spacing h with zero boundaries, one level is
     u <- u + K_s * (f - A u)      post-smoothing
 
 which is a U-Net whose long skips keep u and f of each level (He and Xu 2019, MgNet, arXiv
-1901.10415, section 4; Trottenberg, Oosterlee and Schüller 2001, Multigrid, section 2.4). All
+1901.10415, section 4; Trottenberg, Oosterlee and Schüller 2001, Multigrid, chapter 2). All
 levels share their kernels, so the net takes any size. R is full weighting, [1 2 1; 2 4 2; 1 2 1] /
-16, and P bilinear, 4 R transposed; coarse operators are the same stencil with twice the spacing.
+16, and P bilinear, 4 R transposed. Coarse operators discretise A at twice the spacing: a stencil
+whose entries sum to zero is the same there, the zeroth-order part of another grows (orders.py),
+and the sweeps' kernels shrink as the diagonal grows.
 Each sweep costs a fixed number of operations a point and the levels 1 + 1/4 + 1/16 ... < 4/3.
 
 R touches no value outside the grid, so that R A is one [5, 5] convolution, exactly.
@@ -27,6 +29,7 @@ from torch import Tensor, nn
 
 from plusone.errors import InputError
 from plusone.nn.multigrid.kernels import Kernels
+from plusone.nn.multigrid.orders import on_levels, zeroth
 from plusone.nn.multigrid.solution import Solution
 from plusone.nn.multigrid.stencils import chebyshev_weights, inverse, residual, sizes
 
@@ -36,6 +39,8 @@ FULL_WEIGHTING = ((0.0625, 0.125, 0.0625), (0.125, 0.25, 0.125), (0.0625, 0.125,
 _STALLED = 0.5
 # Rounding is all that is left where so many cycles have not lowered the residual by a twentieth.
 _PATIENCE, _LEAST_GAIN = 5, 0.95
+# A residual that has grown so far does not come back: no convergent cycle raises it as much.
+_DIVERGED = 1e4
 
 Rows = Sequence[Sequence[float]]
 
@@ -44,12 +49,14 @@ class VCycle(nn.Module):
     """`forward(u, f)`, both [..., H, W], is one cycle; `solve(f)` runs it until it has converged.
 
     Grids have H x W interior points and the spacing 1 / (W + 1). `stencil` is A at spacing 1
-    (Poisson's without one); A is it over h^2. `pre` and `post` count sweeps; their kernels are
-    parameters of side `kernel_size`, 1 or 3, and begin at `weights` over A's diagonal (without
-    them Chebyshev's for the upper frequencies; for one sweep that is 0.8). `restriction` and
-    `prolongation` are parameters that need `requires_grad_()` to be trained. `skips=False` is the
-    twin whose decoder drops u: u' = P e. (`solve` adds each cycle's e to u, which is a skip too, so
-    it converges even so.) Sizes: n + 1 points must halve until some 8 are left.
+    (Poisson's without one); A is it over h^2. Its entries may sum to c, which adds c u / h^2 to A
+    (of the diagonal's sign; `dtype=torch.float64` keeps its digits), but first-order terms are
+    refused. `pre` and `post` count sweeps; their kernels are parameters of side `kernel_size`, 1 or
+    3, and begin at `weights` over A's diagonal (without them Chebyshev's for the upper frequencies;
+    for one sweep that is 0.8). `restriction` and `prolongation` are parameters that need
+    `requires_grad_()` to be trained. `skips=False` is the twin whose decoder drops u: u' = P e.
+    (`solve` adds each cycle's e to u, which is a skip too, so it converges even so.) Sizes: n + 1
+    points must halve until some 8 are left.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class VCycle(nn.Module):
                 f"the stencil is {[list(row) for row in stencil]}; it must be 3 x 3 finite numbers "
                 "with a diagonal, the middle one, that is not 0."
             )
+        zeroth(a)  # refuses a first-order term
         if weights is None:
             weights = (*chebyshev_weights(a, pre)[::-1], *chebyshev_weights(a, post))
         if len(weights) != pre + post:
@@ -105,7 +113,7 @@ class VCycle(nn.Module):
         start = u.reshape(flat)
         if not self.num_pre and not torch.is_grad_enabled():
             start = start.clone()  # the decoder's sum may be written over it
-        return self._cycle(start, g, grids, self._kernels(f.dtype)).reshape(f.shape)
+        return self._cycle(start, g, *self._levels(grids, f.dtype)).reshape(f.shape)
 
     @torch.no_grad()
     def solve(
@@ -122,7 +130,9 @@ class VCycle(nn.Module):
         passes take half the time and whose rounding the next residual corrects, until
         one of them stalls (where h^2 comes near float32's rounding); then in float64. It ends, not
         converged, where five cycles gain nothing: of f in float32 the residual cannot fall below
-        some 1e-6 on 127 x 127 points, so give f in float64 for the default tolerance.
+        some 1e-6 on 127 x 127 points, so give f in float64 for the default tolerance. It ends too,
+        and is not converged, where the residual is not finite or 10^4 times the first; u is then
+        that of the least residual, where the last is not below the first.
 
         Raises:
             InputError: f is no tensor [..., H, W] that can be coarsened.
@@ -137,51 +147,74 @@ class VCycle(nn.Module):
         r = residual(u, g, stencil)
         found = [_relative(r, size)]
         dtype = torch.float32 if f.dtype == torch.float64 else f.dtype
-        kernels = self._kernels(dtype)
+        levels = self._levels(grids, dtype)
+        least, best, spare = found[0], u, torch.empty_like(u)
         while found[-1] > tolerance and len(found) <= max_cycles:
             largest = float(r.abs().amax())
             if largest == 0 or not torch.isfinite(r).all():
                 break
-            e = self._cycle(None, (r / largest).to(dtype), grids, kernels)
-            u.add_(e, alpha=largest) if dtype == f.dtype else u.add_(e.to(f.dtype), alpha=largest)
+            e = self._cycle(None, (r / largest).to(dtype), *levels)
+            torch.add(u, e.to(f.dtype), alpha=largest, out=spare)
+            u, spare = spare, u
             r = residual(u, g, stencil)
             found.append(_relative(r, size))
+            if found[-1] < least:
+                least, best = found[-1], u
+            elif spare is best:
+                spare = torch.empty_like(u)
+            if not found[-1] <= _DIVERGED * found[0]:
+                break
             if dtype != f.dtype and found[-1] > _STALLED * found[-2]:
                 dtype = f.dtype
-                kernels = self._kernels(dtype)
+                levels = self._levels(grids, dtype)
             elif len(found) > 2 * _PATIENCE and min(found[-_PATIENCE:]) > _LEAST_GAIN * min(
                 found[:-_PATIENCE]
             ):
                 break
         return Solution(
-            u=u.reshape(f.shape), residuals=tuple(found), is_converged=found[-1] <= tolerance
+            u=(u if found[-1] <= found[0] else best).reshape(f.shape),
+            residuals=tuple(found),
+            is_converged=found[-1] <= tolerance,
         )
 
     def _cycle(
-        self, u: Tensor | None, g: Tensor, grids: Sequence[tuple[int, int]], k: Kernels
+        self, u: Tensor | None, g: Tensor, levels: Sequence[Kernels], whole: Tensor
     ) -> Tensor:
-        """One cycle of the stencil's A u = g at spacing 1, from u or from zero (None)."""
-        if len(grids) == 1:
-            return self._whole(g, *grids[0])
+        """One cycle of the stencil's A u = g at spacing 1, from u or from zero (None); `whole` is
+        the inverse on the coarsest grid, `levels` are the grids above it."""
+        if not levels:
+            return (g.flatten(1) @ whole.T).reshape(g.shape)
+        k = levels[0]
         for sweep in range(self.num_pre):
             u = k.smoothed(u, g, sweep)
-        e = self._cycle(None, k.restricted(u, g), grids[1:], k)
+        e = self._cycle(None, k.restricted(u, g), levels[1:], whole)
         u = k.prolonged(e, u if self.skips else None)
         for sweep in range(self.num_pre, len(self.smoothers)):
             u = k.smoothed(u, g, sweep)
         return u
 
-    def _kernels(self, dtype: torch.dtype) -> Kernels:
-        tensors = (self.stencil, self.smoothers, self.restriction, self.prolongation)
-        return Kernels(*(tensor.to(dtype) for tensor in tensors))
+    def _levels(
+        self, grids: Sequence[tuple[int, int]], dtype: torch.dtype
+    ) -> tuple[list[Kernels], Tensor]:
+        stencils = on_levels(self.stencil, len(grids))
+        transfers = self.restriction.to(dtype), self.prolongation.to(dtype)
+        levels: list[Kernels] = []
+        for stencil in stencils[:-1]:
+            if levels and stencil is stencils[0]:
+                levels.append(levels[0])
+                continue
+            smoothers: Tensor = self.smoothers
+            if levels:
+                smoothers = smoothers * (self.stencil[1, 1] / stencil[1, 1])
+            levels.append(Kernels(stencil.to(dtype), smoothers.to(dtype), *transfers))
+        return levels, self._whole(stencils[-1], grids[-1], dtype)
 
-    def _whole(self, g: Tensor, rows: int, columns: int) -> Tensor:
-        key = (rows, columns, g.dtype, g.device, *self.stencil.flatten().tolist())
+    def _whole(self, stencil: Tensor, grid: tuple[int, int], dtype: torch.dtype) -> Tensor:
+        key = (grid, dtype, stencil.device, *stencil.flatten().tolist())
         if key not in self._inverses:
             with torch.inference_mode(False):  # it may serve a backward later
-                stencil = self.stencil.clone()
-                self._inverses[key] = inverse(stencil, rows, columns).to(g.device, g.dtype)
-        return (g.flatten(1) @ self._inverses[key].T).reshape(g.shape)
+                self._inverses[key] = inverse(stencil.clone(), *grid).to(dtype)
+        return self._inverses[key]
 
     def _check(self, f: Tensor, u: Tensor) -> None:
         for name, x in (("f", f), ("u", u)):
