@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,19 @@ import torch
 
 from plusone.errors import InputError
 from plusone.graph.path_graph import PathGraph
-from plusone.labs import RunConfig, run_lab
-from plusone.labs.base.lab import Arm, Plan
+from plusone.labs import LabResult, RunConfig, run_lab
+from plusone.labs.base.lab import Arm, Plan, Run, Runs
+from plusone.labs.base.run import result_of
 from plusone.labs.disulfide import LAB
 from plusone.labs.disulfide.atoms import ssbond
 from plusone.labs.disulfide.chains import (
-    at_random,
     energy,
     fluctuation,
+    loops,
     network_fluctuation,
     other_pairings,
 )
+from plusone.labs.disulfide.chance import at_random, holm, motions, p_value
 from plusone.labs.disulfide.entries import CARRIED, bonded, structure_of
 from plusone.labs.disulfide.hosts import NUMBERS, graph_of, hosts, numbers_of
 from plusone.labs.disulfide.pdb import parsed, read_structure
@@ -246,7 +249,7 @@ def test_one_bond_leaves_two_limits_unmeasured_with_their_reasons(tmp_path: Path
     text = (STRUCTURES / "crambin.pdb").read_text().splitlines()
     records = [line for line in text if line.startswith("SSBOND")]
     (tmp_path / "one.pdb").write_text("\n".join(x for x in text if x not in records[1:]))
-    result = run_plan(LAB, _small(str(tmp_path / "one.pdb")))
+    result = untrained(str(tmp_path / "one.pdb"))
     reasons = {o.prediction.key: o.unmeasured for o in result.outcomes if o.unmeasured}
     assert reasons == {
         "shared": "no chain has more than one bond, so there is none to share with",
@@ -282,6 +285,39 @@ def test_random_bonds_keep_their_spans_and_share_no_residue() -> None:
         assert len({end for pair in found for end in pair}) == 8
 
 
+def test_random_bonds_are_uniform_over_all_placements() -> None:
+    draw = np.random.default_rng(2)
+    found = Counter(tuple(at_random(7, [4, 2], draw)) for _ in range(4000))
+    places = [((i, i + 4), (j, j + 2)) for i in range(3) for j in range(5)]
+    valid = [place for place in places if len({*place[0], *place[1]}) == 4]
+    assert set(found) == set(valid)
+    expected = 4000 / len(valid)
+    assert sum((found[v] - expected) ** 2 / expected for v in valid) < 20  # 0.1 % are above 20.5
+
+
+def test_bonds_without_room_are_refused() -> None:
+    with pytest.raises(InputError, match="8 residues has next to no room for bonds of the spans 7"):
+        at_random(8, [7, 7], np.random.default_rng(0))
+
+
+def test_the_motion_of_many_sets_of_bonds_is_that_of_each_inverse() -> None:
+    sets = [[(0, 20), (3, 6)], [(1, 29), (2, 28)], [(5, 8), (9, 12)]]
+    bare = fluctuation(30).mean()
+    each = [fluctuation(30, bonds).mean() / bare for bonds in sets]
+    np.testing.assert_allclose(motions(30, sets), each, rtol=1e-10)
+
+
+def test_a_p_value_counts_ties_and_the_value_itself() -> None:
+    assert p_value(0.5, np.array([0.4, 0.5, 0.6, 0.7])) == pytest.approx(3 / 5)
+
+
+def test_holms_correction_is_that_by_hand() -> None:
+    """Sorted 0.005 x 4, 0.01 x 3, 0.03 x 2, 0.04 x 1, each at least the one before."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.5]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
 def test_pairings_are_all_ways_but_the_native_one() -> None:
     found = other_pairings([(0, 5), (2, 9), (3, 7)])
     assert len(found) == 14
@@ -293,6 +329,12 @@ def test_pairings_are_all_ways_but_the_native_one() -> None:
 def test_one_loop_takes_the_entropy_of_its_length() -> None:
     """-2.1 - 1.5 R ln n cal/(mol K): of 15 residues 10.17, so 3.03 kcal/mol at 298 K."""
     assert energy(1, math.log(15)) == pytest.approx(298 * (2.1 + 1.5 * 1.987 * math.log(15)) / 1e3)
+
+
+def test_bonds_that_close_a_cycle_have_no_joint_entropy() -> None:
+    joint, alone = loops(58, [(4, 54), (4, 13), (13, 54)])
+    assert joint == -math.inf
+    assert alone == pytest.approx(math.log(50 * 9 * 41))
 
 
 def test_the_net_is_its_chain_with_the_sums_written_out() -> None:
@@ -352,7 +394,19 @@ def test_a_graph_of_two_inputs_is_read_from_the_first() -> None:
     assert (found["fewest"], found["mean"]) == (1, 1.5)
 
 
-def _small(entry: str, *, steps: int = 2) -> Plan:
+def untrained(entry: str) -> LabResult:
+    """What the lab finds of a structure, with made-up numbers of the nets."""
+    plan = _small(entry)
+    net = {"start": -1.0, "predicted": -1.0, "train": 0.5, "test": 0.5}
+    runs = tuple(
+        Run(arm=arm, seed=0, numbers=numbers, seconds=0.0)
+        for arm in plan.arms
+        for numbers in [net if arm.name.startswith("net: ") else LAB.measure(arm, 0)]
+    )
+    return result_of(LAB, Runs(plan, runs), is_full=False)
+
+
+def _small(entry: str, *, steps: int = 50) -> Plan:
     options: dict[str, str | float | int | bool] = {"entry": entry, "width": 24, "steps": steps}
     nets = ("none", "bonds", "random places", "local")
     return Plan(
@@ -366,12 +420,52 @@ def _small(entry: str, *, steps: int = 2) -> Plan:
 
 
 def test_bonds_stiffen_the_chain_and_make_the_net_trainable_and_local_ones_do_not() -> None:
-    result = run_plan(LAB, _small("crambin", steps=50))
+    result = run_plan(LAB, _small("crambin"))
     found, number = verdicts(result), means(result)
     for key in ("unfolded", "paths", "bare", "records", "local", "b-factors", "cysteines"):
         assert found[key] == "holds", key
     assert number["net"] > 0.2
     assert number["net-local"] < 0.2
+
+
+def chain_of(entry: str, chain: str) -> tuple[list[str], list[str]]:
+    """The SSBOND records and the atoms of a carried structure, as this chain's at its place."""
+    places = {"A": 0, "B": 100, "C": 200}
+    lines = (STRUCTURES / f"{entry}.pdb").read_text().splitlines()
+    bonds = [x[:15] + chain + x[16:29] + chain + x[30:] for x in lines if x[:6] == "SSBOND"]
+    return bonds, [
+        f"{x[:21]}{chain}{x[22:30]}{float(x[30:38]) + places[chain]:8.3f}{x[38:]}"
+        for x in lines
+        if x.startswith("ATOM")
+    ]
+
+
+def test_faulty_records_count_and_a_protein_counts_once_and_its_own_chain_is_drawn(
+    tmp_path: Path,
+) -> None:
+    """Crambin twice, the second as its variant of residue 25, and BPTI, in one file."""
+    bonds, atoms = zip(
+        *(chain_of(*of) for of in (("crambin", "A"), ("crambin", "B"), ("bpti", "C"))), strict=True
+    )
+    variant = [x.replace(" ILE ", " LEU ") if x[22:26] == "  25" else x for x in atoms[1]]
+    assert variant != atoms[1]
+    lines = [bond(3, 5, "AC"), *bonds[0], *bonds[1], *bonds[2], *atoms[0], *variant, *atoms[2]]
+    file = tmp_path / "three.pdb"
+    file.write_text("\n".join(lines))
+    found = untrained(str(file))
+    assert (means(found)["records"], verdicts(found)["records"]) == (1.0, "fails")
+    assert (
+        "The records name 10 bonds: 9 within a chain and 1 refuted by the "
+        "distance of the sulfurs. Set aside as faulty, since no bond is that long: three A3-C5, "
+    ) in found.reading
+    assert "three B repeats three A: each protein counts once" in found.reading
+    assert "three A and three C are of one molecule" in found.reading
+    assert {o.num_seeds for o in found.outcomes if o.prediction.over == "chains"} == {2}
+    assert found.figures[0].title == "three C: motion along the chain"
+    rows = {row[0]: row[-4:] for row in found.tables[0].rows}
+    assert list(rows) == ["three A", "three B, repeats three A", "three C"]
+    assert rows["three B, repeats three A"] == ("-",) * 4
+    assert rows["three A"][2:] == pytest.approx((1 / 2001, 4 / 2001))
 
 
 @pytest.mark.lab

@@ -24,17 +24,20 @@ from plusone.graph.resistance import (
     pseudo_inverse,
     resistance,
 )
+from plusone.labs.disulfide.chance import NUM_DRAWS, at_random, motions
 from plusone.labs.disulfide.pdb import Pair, Piece, places_of
 
 CUTOFF = 7.3
 """In A. ProDy's default is 10; Kundu et al. 2002 (Biophys. J. 83:723) fitted B factors with 7.3."""
 BOND_SPRING = 10.0
 """A disulfide bond's spring in units of a contact's."""
-NUM_DRAWS = 200
 LOCAL_SPAN = 3
 GAS, TEMPERATURE, CONTACT = 1.987e-3, 298.0, 2.1e-3
 """kcal / (mol K), K, and the loop's constant in kcal / (mol K) of Pace et al. 1988 (J. Biol. Chem.
-263:11820): an entropy of -2.1 - 1.5 R ln n cal / (mol K) for a loop of n residues."""
+263:11820): an entropy of -2.1 - 1.5 R ln n cal / (mol K). Here n = j - i for a bond of residues i
+and j: the chain's steps from one cysteine to the other, one more than the residues between them."""
+SINGULAR = 1e-9
+"""A determinant below this share of its diagonal's product is 0 but for rounding."""
 
 
 def fluctuation(num_nodes: int, bonds: Sequence[Pair] = ()) -> np.ndarray:
@@ -51,23 +54,17 @@ def unfolded(piece: Piece, draw: np.random.Generator) -> Mapping[str, object]:
     bare = float(fluctuation(n).mean())
     randoms = [at_random(n, spans, draw) for _ in range(NUM_DRAWS)]
     local = [at_random(n, [LOCAL_SPAN] * len(bonds), draw) for _ in range(NUM_DRAWS)]
-
-    def share(pairs: Sequence[Pair]) -> float:
-        return float(fluctuation(n, pairs).mean()) / bare
-
-    inverse = pseudo_inverse(laplacian(chain_graph(n)))
     law = path_law(chain_graph(n, bonds))
-    alone = float(np.log(overlaps(inverse, bonds).diagonal()).sum())
-    joint = loop_cost(inverse, bonds)
+    joint, alone = loops(n, bonds)
     with_bonds = pseudo_inverse(laplacian(chain_graph(n, bonds)))
     pairings = [mean_path(chain_graph(n, pairs)) for pairs in other_pairings(bonds)]
     native = mean_path(chain_graph(n, bonds))
     return {
         "starts": float(n - max(spans)),
         "bare error": abs(bare / ((n**2 - 1) / (6 * n)) - 1),
-        "bonds": share(bonds),
-        "random": [share(pairs) for pairs in randoms],
-        "local": [share(pairs) for pairs in local],
+        "bonds": float(motions(n, [bonds])[0]),
+        "random": motions(n, randoms),
+        "local": motions(n, local),
         "profile": [fluctuation(n), fluctuation(n, bonds)],
         "paths": [
             mean_path(chain_graph(n)),
@@ -87,25 +84,21 @@ def unfolded(piece: Piece, draw: np.random.Generator) -> Mapping[str, object]:
     }
 
 
+def loops(num_nodes: int, bonds: Sequence[Pair]) -> tuple[float, float]:
+    """ln det(B^T L^+ B) of the unfolded chain's bonds together, and the sum of each alone.
+
+    -inf together where bonds close a cycle: then one of them forbids nothing that the others do
+    not, and the determinant is 0.
+    """
+    inverse = pseudo_inverse(laplacian(chain_graph(num_nodes)))
+    joint = loop_cost(inverse, bonds)
+    alone = float(np.log(overlaps(inverse, bonds).diagonal()).sum())
+    return (joint if joint - alone > math.log(SINGULAR) else -math.inf), alone
+
+
 def energy(num_bonds: int, log_overlap: float) -> float:
     """T times the entropy that the bonds take from the unfolded chain, kcal/mol at 298 K."""
     return TEMPERATURE * (CONTACT * num_bonds + 1.5 * GAS * log_overlap)
-
-
-def at_random(num_nodes: int, spans: Sequence[int], draw: np.random.Generator) -> list[Pair]:
-    """Bonds of these spans at uniform places, no two of which share a residue where that is free.
-
-    A residue has one disulfide bond; after a hundred vain tries a place is shared.
-    """
-    found: list[Pair] = []
-    for span in spans:
-        for _ in range(100):
-            i = int(draw.integers(num_nodes - span))
-            taken = {end for pair in found for end in pair}
-            if i not in taken and i + span not in taken:
-                break
-        found.append((i, i + span))
-    return found
 
 
 def other_pairings(bonds: Sequence[Pair]) -> list[list[Pair]]:

@@ -16,7 +16,8 @@ CARRIED = ("crambin", "bpti", "lysozyme", "ubiquitin")
 """CA and cysteine SG atoms of the entries 1CRN, 5PTI, 1AKI and 1UBI."""
 ENTRIES = ("1CRN", "5PTI", "1AKI", "1EJG", "1IGY", "1UBI")
 """Whole entries of the Protein Data Bank."""
-SHOWN = "bpti"
+SHOWN, SHOWN_WHOLE = "bpti", "5PTI"
+"""The one with a picture and nets of its own, among those carried and among the entries."""
 
 
 def structure_of(entry: str) -> Structure:

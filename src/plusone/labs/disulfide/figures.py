@@ -1,4 +1,4 @@
-"""Figures and tables of the chains, the folded networks and the nets."""
+"""Figures of the chains, the folded networks and the nets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plusone.labs.base import Figure, Runs, Table
-from plusone.labs.disulfide.hosts import NUMBERS
-from plusone.labs.disulfide.measured import Measured, Pieces, array, num_bonds, number
+from plusone.labs.base import Figure, Runs
+from plusone.labs.disulfide.chance import NUM_DRAWS
+from plusone.labs.disulfide.measured import Measured, Pieces, array, number
 from plusone.labs.show.figures import (
     BLUE,
     GREEN,
@@ -20,7 +20,6 @@ from plusone.labs.show.figures import (
     Axes,
     draw,
 )
-from plusone.report.numerals import UNMEASURED
 
 NET_COLORS = {
     "none": ORANGE,
@@ -31,9 +30,8 @@ NET_COLORS = {
 }
 
 
-def figures(runs: Runs, pieces: Pieces) -> tuple[Figure, ...]:
-    """One chain with its bonds; all structures against their controls; the nets."""
-    shown = max(pieces, key=lambda p: str(p["name"]).startswith(_shown(runs)))
+def figures(runs: Runs, pieces: Pieces, shown: Measured) -> tuple[Figure, ...]:
+    """The chain `shown` with its bonds; all structures against their controls; the nets."""
     return (
         Figure(
             name="chain",
@@ -48,15 +46,10 @@ def figures(runs: Runs, pieces: Pieces) -> tuple[Figure, ...]:
             title="Bonds against their controls",
             svg=draw(lambda axes: _controls(axes, runs, pieces), panels=2, panel=(4.4, 3.4)),
             caption="Left: fluctuation of the unfolded chain over that without bonds, by structure;"
-            " bars: 200 draws, 95 % of them. Right: test accuracy of a net of the chain's length "
-            "over the gradient at its first node at the start, a point for each seed.",
+            f" bars: {NUM_DRAWS:,} draws, 95 % of them. Right: test accuracy of a net of the "
+            "chain's length over the gradient at its first node at the start, a point a seed.",
         ),
     )
-
-
-def _shown(runs: Runs) -> str:
-    entry = str(next(arm for arm in runs.arms if arm.name == "hosts").options["entry"])
-    return entry.rpartition("/")[2].split(".")[0]
 
 
 def _chain(axes: Sequence[Axes], piece: Measured) -> None:
@@ -118,85 +111,3 @@ def _controls(axes: Sequence[Axes], runs: Runs, pieces: Pieces) -> None:
     right.set(title="Nets with these skips", xlabel="gradient at the first node over the last")
     right.set(ylabel="test accuracy", ylim=(0, 1.03))
     right.legend(loc="center left")
-
-
-def tables(runs: Runs, pieces: Pieces) -> tuple[Table, ...]:
-    """By structure; by net; the same numbers of a network, a grid hierarchy and a protein."""
-    rows: list[tuple[str | float, ...]] = []
-    for p in pieces:
-        head = (str(p["name"]), number(p, "residues"), float(num_bonds(p)))
-        b = number(p, "b correlation")
-        if not num_bonds(p):
-            rows.append((*head, *[UNMEASURED] * 11, b if math.isfinite(b) else UNMEASURED))
-            continue
-        random, local, value = array(p, "random"), array(p, "local"), number(p, "bonds")
-        paths, loops, change = (array(p, key) for key in ("paths", "loops", "folded change"))
-        rows.append(
-            (
-                *head,
-                value,
-                float(random.mean()),
-                _p_value(value, random),
-                _p_value(value, local),
-                *map(float, paths[:2]),
-                *map(float, loops),
-                *map(float, change),
-                b if math.isfinite(b) else UNMEASURED,
-            )
-        )
-    hosts = next(run.numbers for run in runs if run.arm.name == "hosts")
-    names, numbers = hosts["names"], hosts["numbers"]
-    assert isinstance(names, list)
-    assert isinstance(numbers, list)
-    nets: tuple[tuple[str | float, ...], ...] = tuple(
-        (
-            arm.name.removeprefix("net: "),
-            *(float(runs.mean(arm, key)) for key in ("predicted", "start", "train", "test")),
-        )
-        for arm in runs.arms
-        if arm.name.startswith("net: ")
-    )
-    return (
-        Table(
-            title="By chain. p: share of the draws whose motion is at most that with the bonds; "
-            "loops: entropy that the bonds take, kcal/mol at 298 K, together and one by one; "
-            "folded: relative change of motion by bonds of ten contacts' springs, at cysteines "
-            "also of one",
-            columns=(
-                "chain",
-                "residues",
-                "bonds",
-                "motion",
-                "random places",
-                "p, random",
-                "p, local",
-                "mean path, bare",
-                "with bonds",
-                "loops",
-                "one by one",
-                "folded",
-                "at cysteines",
-                "a contact's spring",
-                "B correlation",
-            ),
-            rows=tuple(rows),
-        ),
-        Table(
-            title="A net of the chain's length, by its skips: decades of the gradient at the start",
-            columns=("skips", "forecast", "measured", "training accuracy", "test accuracy"),
-            rows=nets,
-        ),
-        Table(
-            title="One graph code: log10 of the number of paths, resistance from end to end, "
-            "smallest cut, decades of the gradient with branches of second moment 1/2",
-            columns=("graph", *NUMBERS),
-            rows=tuple(
-                (str(name), *map(float, row)) for name, row in zip(names, numbers, strict=True)
-            ),
-        ),
-    )
-
-
-def _p_value(value: float, draws: np.ndarray) -> float:
-    """One-sided, by permutation: (1 + draws at most as large) / (1 + draws)."""
-    return float((1 + (draws <= value).sum()) / (1 + len(draws)))

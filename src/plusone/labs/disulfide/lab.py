@@ -13,29 +13,33 @@ from plusone.errors import InputError
 from plusone.labs.base import Arm, Conclusion, Lab, Plan, Run, Runs, effect
 from plusone.labs.base.lab import Option
 from plusone.labs.data import digits
-from plusone.labs.disulfide.chains import LOCAL_SPAN, at_random, folded, unfolded
+from plusone.labs.disulfide.chains import LOCAL_SPAN, folded, unfolded
+from plusone.labs.disulfide.chance import at_random
 from plusone.labs.disulfide.claim import CLAIM
 from plusone.labs.disulfide.entries import (
     CARRIED,
     ENTRIES,
     SHOWN,
+    SHOWN_WHOLE,
     bonded,
     digest,
     structure_of,
 )
-from plusone.labs.disulfide.figures import figures, tables
+from plusone.labs.disulfide.figures import figures
 from plusone.labs.disulfide.hosts import hosts
-from plusone.labs.disulfide.measured import Pieces, array, num_bonds, number
+from plusone.labs.disulfide.measured import Measured, Pieces, array, num_bonds, number
 from plusone.labs.disulfide.pdb import Pair, Piece
+from plusone.labs.disulfide.reading import NETS, about_chains, reading, recorded_of
+from plusone.labs.disulfide.repeats import repeats
 from plusone.labs.disulfide.skipnet import measure_net
+from plusone.labs.disulfide.tables import tables
 from plusone.labs.training import TrainConfig
 
-NETS = ("none", "bonds", "random places", "local")
 EVERY = "every layer"
 
 
 def plan(is_full: bool) -> Plan:
-    return _plan(ENTRIES if is_full else CARRIED, SHOWN, is_full)
+    return _plan(ENTRIES, SHOWN_WHOLE, is_full) if is_full else _plan(CARRIED, SHOWN, is_full)
 
 
 def plan_of_file(path: str, is_full: bool) -> Plan:
@@ -73,23 +77,27 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
     if arm.name == "hosts":
         piece = bonded(entry)
         found = hosts(len(piece), piece.bonds, piece.name)
-        return {"names": list(found), "numbers": list(found.values())}
+        return {"names": list(found), "numbers": list(found.values()), "piece": piece.name}
     if arm.name.startswith("net: "):
         return _net(arm, bonded(entry), seed)
     structure = structure_of(entry)
     return {
-        "pieces": [_of_piece(piece) for piece in structure.pieces],
+        "pieces": [{**_of_piece(p), "structure": structure.name} for p in structure.pieces],
+        "recorded": structure.num_records,
         "between": structure.num_between,
+        "elsewhere": structure.num_across + structure.num_short + structure.num_copies,
+        "refuted": [f"{structure.name} {bond}" for bond in structure.refuted],
+        "unrecorded": [f"{structure.name} {bond}" for bond in structure.unrecorded],
+        "compared": structure.num_compared,
     }
 
 
 def _of_piece(piece: Piece) -> dict[str, object]:
     found: dict[str, object] = {
         "name": piece.name,
-        "sequence": "".join(piece.sequence),
+        "sequence": list(piece.sequence),
         "residues": len(piece),
         "bond list": [list(pair) for pair in piece.bonds],
-        "mismatches": len(set(piece.bonds) ^ set(piece.near)),
         **folded(piece),
     }
     if piece.bonds:
@@ -121,14 +129,13 @@ def _net(arm: Arm, piece: Piece, seed: int) -> Mapping[str, object]:
 
 
 def pieces_of(runs: Runs) -> list[dict[str, object]]:
-    """The measured pieces of all structures, each sequence once: the first that has it."""
-    found: dict[str, dict[str, object]] = {}
+    """The measured pieces of all structures, repeats too."""
+    found: list[dict[str, object]] = []
     for run in _structures(runs):
         pieces = run.numbers["pieces"]
         assert isinstance(pieces, list)
-        for piece in pieces:
-            found.setdefault(str(piece["sequence"]), piece)
-    return list(found.values())
+        found += pieces
+    return found
 
 
 def _structures(runs: Runs) -> list[Run]:
@@ -136,7 +143,9 @@ def _structures(runs: Runs) -> list[Run]:
 
 
 def conclude(runs: Runs) -> Conclusion:
-    pieces = pieces_of(runs)
+    everything = pieces_of(runs)
+    same = repeats(everything)
+    pieces = [piece for piece in everything if piece["name"] not in same]
     with_bonds = [piece for piece in pieces if num_bonds(piece)]
     if not with_bonds:
         raise InputError("none of the structures has a disulfide bond within a chain")
@@ -153,7 +162,9 @@ def conclude(runs: Runs) -> Conclusion:
     shared = [float(np.divide(*array(piece, "loops"))) for piece in many]
     shorter = [number(piece, "shorter") for piece in many]
     known = [number(piece, "b correlation") for piece in pieces]
-    optional = {
+    records = recorded_of(_structures(runs))
+    optional: dict[str, Sequence[float]] = {
+        "records": [float(records.num_mismatches)] if records.num_compared else [],
         "shared": shared,
         "pairings": [s for s in shorter if math.isfinite(s)],
         "b-factors": [b for b in known if math.isfinite(b)],
@@ -167,7 +178,6 @@ def conclude(runs: Runs) -> Conclusion:
         "paths": list(each("paths", 1) / each("paths", 0)),
         "net": list(test["bonds"] - test["none"]),
         "bare": [float(each("bare error").max())],
-        "records": [sum(number(piece, "mismatches") for piece in pieces)],
         "local": list(local),
         "net-local": list(test["local"] - test["none"]),
         "gradient": [max(gradient)],
@@ -180,7 +190,7 @@ def conclude(runs: Runs) -> Conclusion:
     return Conclusion(
         measured=measured,
         unmeasured=_reasons([key for key in optional if key not in measured], has_many=bool(many)),
-        reading=_reading(measured, with_bonds, runs),
+        reading=f"{reading(measured, with_bonds, runs)} {about_chains(records, with_bonds, same)}",
         effects=(
             effect(
                 "test accuracy of a net of the chain's length",
@@ -194,9 +204,15 @@ def conclude(runs: Runs) -> Conclusion:
                 over="chains",
             ),
         ),
-        figures=figures(runs, with_bonds),
-        tables=tables(runs, pieces),
+        figures=figures(runs, with_bonds, _shown(runs, everything)),
+        tables=tables(runs, everything, same),
     )
+
+
+def _shown(runs: Runs, pieces: Pieces) -> Measured:
+    """The chain that the nets are of."""
+    name = next(run.numbers["piece"] for run in runs if run.arm.name == "hosts")
+    return next(piece for piece in pieces if piece["name"] == name)
 
 
 def _reasons(keys: Sequence[str], *, has_many: bool) -> Mapping[str, str]:
@@ -209,47 +225,10 @@ def _reasons(keys: Sequence[str], *, has_many: bool) -> Mapping[str, str]:
             if has_many
             else f"{one}, whose cysteines pair in one way"
         ),
+        "records": "the sulfurs (SG atoms) that the records could be compared with are not there",
         "b-factors": "there are no B factors, or they are all the same",
     }
     return {key: reasons[key] for key in keys}
-
-
-def _reading(measured: Mapping[str, Sequence[float]], pieces: Pieces, runs: Runs) -> str:
-    mean = {key: float(np.mean(values)) for key, values in measured.items()}
-    test = {net: float(runs.mean(f"net: {net}", "test")) for net in NETS}
-    start = {net: float(runs.mean(f"net: {net}", "start")) for net in NETS}
-    softly = float(np.mean([array(piece, "folded change")[2] for piece in pieces]))
-    fewest = min(int(number(piece, "starts")) for piece in pieces)
-    # Every chain and seed, not the mean, in which differences of both signs would vanish.
-    largest = max(float(np.abs(measured[key]).max()) for key in ("places", "net-places"))
-    told = "The span counts more than the place", "Whether the place counts too cannot be told"
-    place = told[largest > 0.1]
-    return (
-        f"Over {len(pieces)} chain{'' if len(pieces) == 1 else 's'} the bonds leave "
-        f"{mean['unfolded']:.0%} of the unfolded chain's motion (as many local "
-        f"ones {mean['local']:.0%}) and {mean['paths']:.0%} of its mean path; of "
-        f"the folded protein's motion they take {-mean['folded']:.1%}, at the "
-        f"cysteines {-mean['cysteines']:.0%} ({-softly:.0%} if a bond is as soft as a contact). "
-        "A net of the shown chain's length without skips has "
-        f"a test accuracy of {test['none']:.2f} (gradient 10^{start['none']:.1f} at the start); "
-        f"with the protein's bonds as its only skips {test['bonds']:.2f} "
-        f"(10^{start['bonds']:.1f}), with as many local ones {test['local']:.2f}. {place}: "
-        f"the same spans at random places give {test['random places']:.2f}, and differ in the "
-        f"chain's motion by {mean['places']:+.2f} (where a span is nearly the whole chain there "
-        f"are few places, {fewest} for the longest bond of one chain)"
-        + (
-            f"; of the other pairings of the same cysteines {mean['pairings']:.0%} have shorter "
-            "paths."
-            if "pairings" in mean
-            else "."
-        )
-        + (
-            f" Together the bonds cost {mean['shared']:.0%} of the entropy that they would one by "
-            "one."
-            if "shared" in mean
-            else ""
-        )
-    )
 
 
 LAB = Lab(claim=CLAIM, plan=plan, measure=measure, conclude=conclude, plan_of_file=plan_of_file)
