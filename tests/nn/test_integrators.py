@@ -151,3 +151,9 @@ def test_scan_finds_one_identity_skip_around_each_step() -> None:
 def test_what_does_not_fit_is_refused_in_one_sentence(make, words: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=words):
         make()
+
+
+@pytest.mark.parametrize("block", METHODS)
+def test_a_branch_that_is_no_module_is_said_to_be_none(block: type[Integrator]) -> None:
+    with pytest.raises(InputError, match=f"branch of {block.__name__} is 3; it must be a module"):
+        block(3)  # type: ignore[arg-type]

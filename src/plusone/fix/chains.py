@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -35,7 +36,7 @@ class Style:
 
 def chain_edits(survey: Survey, style: Style) -> tuple[Edit, ...]:
     """Skips over the plain stretches of the model in this style; empty where none fits."""
-    streams = list(_streams(survey, _points(survey, style), style))
+    streams = list(_streams(survey, places_of(survey, style), style))
     num_skips = sum(len(stream) - 1 for stream in streams)
     if not num_skips:
         return ()
@@ -73,7 +74,7 @@ def _spliced(line: int, stream: list[Site], scale: Part, style: Style) -> list[E
     return edits
 
 
-def _points(survey: Survey, style: Style) -> list[Site]:
+def places_of(survey: Survey, style: Style) -> list[Site]:
     """The places that the stretch passes, in order: one before each weighted operation."""
     inside = residual_interiors(survey)
     given = set(survey.trace.inputs)
@@ -141,8 +142,14 @@ def _streams(survey: Survey, points: list[Site], style: Style) -> list[list[Site
 
 
 def _next(survey: Survey, points: list[Site], at: int, style: Style) -> int | None:
-    """The nearest later point that a skip from point `at` can return to."""
+    """The nearest later point that a skip from point `at` can return to.
+
+    Layers that only widen what passes them, as a transformer's feed-forward part does, are skipped
+    together by the identity (He et al. 2016, arXiv 1603.05027, section 3) and not with a projection
+    each.
+    """
     here = points[at]
+    projected, is_widened = None, True
     for k in range(at + 1, len(points)):
         there = points[k]
         layers = (
@@ -151,14 +158,17 @@ def _next(survey: Survey, points: list[Site], at: int, style: Style) -> int | No
             else len(here.weighted)
         )
         if layers > max(WIDEST, len(here.weighted)):
-            return None
+            return projected
         if layers < style.step or there.first <= here.first:
             continue
         if there.shape == here.shape:
             return k
-        if style.has_projections and projection(here, there) is not None:
-            return k
-    return None
+        is_widened = is_widened and math.prod(there.shape) > math.prod(here.shape)
+        if style.has_projections and projected is None and projection(here, there) is not None:
+            projected = k
+        if projected is not None and not is_widened:
+            return projected
+    return projected
 
 
 def _can_wrap(stream: list[Site]) -> bool:

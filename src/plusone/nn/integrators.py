@@ -46,6 +46,11 @@ class Integrator(nn.Module):
 
     def __init__(self, branch: nn.Module, *, step: float = 1.0) -> None:
         super().__init__()
+        if not callable(branch):
+            raise InputError(
+                f"the branch of {type(self).__name__} is {branch!r}; it must be a module that "
+                "gives a tensor of its input's shape."
+            )
         if not isinstance(step, int | float) or not math.isfinite(step) or step == 0:
             shown = f"{step:g}" if isinstance(step, int | float) else repr(step)
             raise InputError(f"step is {shown}; it must be a finite number that is not 0.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from plusone.labs import LabResult, run_lab
+from plusone.labs.base.claim import Table
 from plusone.labs.show.figures import ORANGE, PAPER, alone, draw
 from plusone.labs.show.gallery import gallery_html
 from plusone.labs.show.json import results_json
@@ -119,6 +121,19 @@ def test_the_table_for_the_docs_has_a_row_for_each_prediction(result: LabResult)
     text = results_markdown([result], command="plusone lab run all --full")
     assert "| two minus one | claim | 0.5 to 1.5 | 1 (0.941 to 1.07) | yes |" in text
     assert "`plusone lab run all --full`" in text
+
+
+def test_the_data_behind_figures_are_in_the_docs_and_on_the_page(result: LabResult) -> None:
+    table = Table(
+        title="a < b", columns=("net", "loss | x"), rows=(("plain", 0.5), ("b", math.nan))
+    )
+    result = replace(result, tables=(table,))
+    text = results_markdown([result], command="")
+    assert "<details><summary>a &lt; b</summary>" in text
+    assert "| net | loss \\| x |\n|---|---|\n| plain | 0.5 |\n| b | - |" in text
+    page = gallery_html([result])
+    assert "<td>plain</td><td>0.5</td>" in page
+    assert "<td>b</td><td>-</td>" in page
 
 
 def test_a_picture_has_variables_in_place_of_colours_and_ids_of_its_own() -> None:

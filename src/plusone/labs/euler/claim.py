@@ -33,8 +33,8 @@ CLAIM = Claim(
     ),
     equation="x' = x + h f(x)  is  dx/dt = f(x);  stable for h <= min -2 Re(lambda) / |lambda|^2",
     control=(
-        "torchdiffeq's Euler and rk4, SciPy's DOP853; the same nets without skips, refined as "
-        "steps along F(x) - x, and both with blocks doubled at full step"
+        "torchdiffeq's Euler, rk4 and adaptive dopri5, SciPy's DOP853; the same nets without "
+        "skips, refined as steps along F(x) - x, and both with blocks doubled at full step"
     ),
     source="E 2017, 10.1007/s40304-017-0103-z; Haber and Ruthotto 2017, arXiv 1705.03341",
     predictions=(
@@ -85,6 +85,12 @@ CLAIM = Claim(
             key="reference",
             text="largest difference of the reference from torchdiffeq's rk4",
             high=1e-11,
+            role="control",
+        ),
+        Prediction(
+            key="adaptive",
+            text="largest difference of the reference from torchdiffeq's adaptive dopri5",
+            high=1e-9,
             role="control",
         ),
         Prediction(

@@ -76,6 +76,16 @@ def torchdiffeq_rk4(velocity: Velocity, x: Tensor) -> Tensor:
     return _odeint(velocity, x, "rk4", 1 / PEER_STEPS)
 
 
+def torchdiffeq_adaptive(velocity: Velocity, x: Tensor) -> Tensor:
+    """The solution at time 1 by torchdiffeq's adaptive dopri5, with tolerances of 1e-11."""
+    times = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    path = need("torchdiffeq").odeint(
+        lambda t, y: velocity.at(float(t), y), x, times, method="dopri5", rtol=1e-11, atol=1e-11
+    )
+    last: Tensor = path[-1]
+    return last
+
+
 def torchdiffeq_euler(velocity: Velocity, x: Tensor, depth: int) -> Tensor:
     """What torchdiffeq's own forward Euler gives with steps of 1/depth."""
     return _odeint(velocity, x, "euler", 1 / depth)

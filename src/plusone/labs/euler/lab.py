@@ -75,7 +75,9 @@ def _orders(depths: Sequence[int], generator: torch.Generator) -> Mapping[str, o
     }
     exact = flows.net(shared, NUM_EXACT)(x)
     hand = flows.hand_stepped(shared, x, NUM_EXACT)
-    peers = (flows.torchdiffeq_rk4(v, x) - t for v, t in ((shared, truth), (smooth, smooth_truth)))
+    solved = ((shared, truth), (smooth, smooth_truth))
+    peers = (flows.torchdiffeq_rk4(v, x) - t for v, t in solved)
+    adaptive = (flows.torchdiffeq_adaptive(v, x) - t for v, t in solved)
     return {
         "errors": [errors[name] for name in flows.METHODS],
         "smooth": [flows.rms(flows.net(smooth, n)(x) - smooth_truth) for n in depths],
@@ -83,6 +85,7 @@ def _orders(depths: Sequence[int], generator: torch.Generator) -> Mapping[str, o
         "equal": float((exact - flows.torchdiffeq_euler(shared, x, NUM_EXACT)).abs().max()),
         "hand": float(np.abs(exact.numpy() - hand).max()),
         "reference": max(float(d.abs().max()) for d in peers),
+        "adaptive": max(float(d.abs().max()) for d in adaptive),
     }
 
 
@@ -106,6 +109,7 @@ def conclude(runs: Runs) -> Conclusion:
         "as-steps": list(np.abs(runs.of(PLAIN, "as_steps") - trained[PLAIN])),
         "hand": [float(runs.of("orders", "hand").max())],
         "reference": [float(runs.of("orders", "reference").max())],
+        "adaptive": [float(runs.of("orders", "adaptive").max())],
         "trained": list(np.minimum(trained[ordinary], trained[PLAIN])),
         "order-heun": orders["Heun"],
         "order-rk4": orders["RK4"],

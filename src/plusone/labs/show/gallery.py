@@ -14,13 +14,13 @@ from plusone.labs.show.text import (
     INTERVALS,
     ROLES,
     YES_NO,
+    cell,
     effect_sentence,
     measured,
     predicted,
     run_sentence,
 )
 from plusone.report.html import style
-from plusone.report.numerals import number
 
 
 def gallery_html(results: Sequence[LabResult]) -> str:
@@ -50,7 +50,7 @@ def _environment() -> jinja2.Environment:
         "yes_no": YES_NO.__getitem__,
         "effect": effect_sentence,
         "run": run_sentence,
-        "cell": lambda x: x if isinstance(x, str) else number(float(x)),
+        "cell": cell,
         "svg": Markup,
     }
     return templates

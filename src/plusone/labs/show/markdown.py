@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
-from plusone.labs.base.claim import LabResult
+from plusone.labs.base.claim import LabResult, Table
 from plusone.labs.show.text import (
     COUNTING,
     INTERVALS,
     YES_NO,
+    cell,
     effect_sentence,
     measured,
     predicted,
@@ -59,7 +61,24 @@ def _lab(result: LabResult) -> list[str]:
             f"| {measured(o)} | {YES_NO[o.verdict]} |"
         )
     lines += [f"\nEffect: {effect_sentence(effect)}." for effect in result.effects]
+    for table in result.tables:
+        lines += ["", *_table(table)]
     return [*lines, "", f"Made by `{result.command}`: {run_sentence(result)}."]
+
+
+def _table(table: Table) -> list[str]:
+    """The data behind the figures, folded."""
+    columns = [_cell(column) for column in table.columns]
+    rows = [[_cell(cell(value)) for value in row] for row in table.rows]
+    return [
+        f"<details><summary>{html.escape(table.title, quote=False)}</summary>",
+        "",
+        f"| {' | '.join(columns)} |",
+        f"|{'---|' * len(columns)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+        "</details>",
+    ]
 
 
 def _cell(text: str) -> str:

@@ -102,6 +102,13 @@ def _repeats(count: int, over: str) -> str:
     return counted(count, over.removesuffix("s"))
 
 
+def cell(value: str | float) -> str:
+    """A table's cell: words, or a number; "-" for what was not measured."""
+    if isinstance(value, str):
+        return value
+    return "-" if math.isnan(value) else number(float(value))
+
+
 def effect_sentence(effect: Effect) -> str:
     """An effect in one sentence."""
     interval = f" ({number(effect.low)} to {number(effect.high)})" if effect.num_seeds > 1 else ""
