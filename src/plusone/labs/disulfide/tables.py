@@ -56,9 +56,9 @@ def _against_controls(pieces: Pieces, repeats: Mapping[str, str]) -> Table:
             "at random places",
             "local",
             "one-sided p, random",
-            "Holm",
+            "Holm, random",
             "one-sided p, local",
-            "Holm",
+            "Holm, local",
         ),
         rows=tuple(rows),
     )
