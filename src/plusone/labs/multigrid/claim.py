@@ -19,8 +19,9 @@ CLAIM = Claim(
     title="A V-cycle is a U-Net",
     statement=(
         "Multigrid's V-cycle for Poisson's equation is a U-Net: residual smoothing, a coarse path "
-        "and long skips. Together they solve on every grid at the same cost a point, each part is "
-        "needed, and training the smoothers makes it better on grids it has not seen."
+        "and long skips. Together they solve on every grid in as many cycles, of nearly as many "
+        "operations a point; each part is needed, and training the smoothers makes it better on "
+        "grids it has not seen."
     ),
     equation="u' = u + P e,  A_2h e = R (f - A u),  between sweeps  u' = u + (w h^2 / 4)(f - A u)",
     control=(

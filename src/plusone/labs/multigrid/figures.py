@@ -34,9 +34,9 @@ def figures(runs: Runs) -> tuple[Figure, ...]:
             name="factors",
             title="Factors over the grid, and damping by frequency",
             svg=draw(lambda axes: _factors(axes, runs), panels=2, panel=(4.4, 3.4)),
-            caption="Left: convergence factor a cycle, mean and range over seeds; trained on 31 x "
-            "31. Right: damping of the mode (p, p) of a grid of 31 x 31 points by one Jacobi sweep "
-            "(points: theory) and by a V(1,1) cycle.",
+            caption="Left: convergence factor a cycle (spectral radius), mean and range over "
+            "seeds; trained on 31 x 31. Right: damping of the mode (p, p) of a grid of 31 x 31 "
+            "points by one Jacobi sweep (points: theory) and by a V(1,1) cycle.",
         ),
         Figure(
             name="parts",
@@ -99,7 +99,7 @@ def _parts(axes: Sequence[Axes], runs: Runs) -> None:
 
 
 def tables(runs: Runs) -> tuple[Table, ...]:
-    """By grid: factors, PyAMG's, Jacobi's sweeps, cycles and time."""
+    """By grid: factors, PyAMG's, Jacobi's sweeps, cycles, operations and time."""
     rows: list[tuple[str | float, ...]] = []
     smoothers, transfers = (runs.mean("trained", key) for key in ("smoothers", "transfers"))
     for place, arm in enumerate(grids_of(runs)):
@@ -117,12 +117,14 @@ def tables(runs: Runs) -> tuple[Table, ...]:
                 float(transfers[place]),
                 forecast(side),
                 float(runs.mean(arm, "cycles")),
+                float(runs.mean(arm, "operations")),
                 float(runs.mean(arm, "microseconds")),
             )
         )
     return (
         Table(
-            title="By grid: factors, Jacobi sweeps and V(2,2) cycles to 1e-8, microseconds a point",
+            title="By grid: factors, Jacobi sweeps and V(2,2) cycles to 1e-8, operations of one of "
+            "them and microseconds of all a point",
             columns=(
                 "points",
                 "V(1,1)",
@@ -133,6 +135,7 @@ def tables(runs: Runs) -> tuple[Table, ...]:
                 "transfers too",
                 "sweeps",
                 "cycles",
+                "operations",
                 "microseconds",
             ),
             rows=tuple(rows),

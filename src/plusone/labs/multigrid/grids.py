@@ -1,4 +1,4 @@
-"""Convergence factors, damping by frequency, and a cycle without one of its parts."""
+"""Cycles to a solution, damping by frequency, and a cycle without one of its parts."""
 
 from __future__ import annotations
 
@@ -11,42 +11,12 @@ import torch
 from torch import Tensor
 
 from plusone.labs.base.extra import need
+from plusone.labs.multigrid.factors import JACOBI, classical
 from plusone.nn import VCycle
 from plusone.nn.multigrid.stencils import residual
 
-JACOBI = 0.8
 PARTS = ("whole", "no skip", "no coarse path")
 NUM_CYCLES = 10
-FACTOR_CYCLES = 25
-
-
-def classical(sweeps: int, *, skips: bool = True) -> VCycle:
-    """V(sweeps, sweeps) with Jacobi sweeps of weight 0.8, float64."""
-    return VCycle(
-        pre=sweeps,
-        post=sweeps,
-        weights=(JACOBI,) * (2 * sweeps),
-        skips=skips,
-        dtype=torch.float64,
-    )
-
-
-@torch.no_grad()
-def factor(cycle: VCycle, side: int, generator: torch.Generator) -> float:
-    """The convergence factor: growth of the error a cycle over the last half of 25 cycles, f = 0.
-
-    Of the whole net alone: without its skips one that forgets u seems to converge.
-    """
-    u = torch.randn(side, side, generator=generator, dtype=torch.float64)
-    zero = torch.zeros_like(u)
-    total, counted = 0.0, 0
-    for number in range(FACTOR_CYCLES):
-        u = cycle(u, zero)
-        size = float(u.norm())
-        u = u / size
-        if number >= FACTOR_CYCLES // 2:
-            total, counted = total + math.log(size), counted + 1
-    return math.exp(total / counted)
 
 
 def solved(side: int, generator: torch.Generator) -> tuple[int, float]:
@@ -56,25 +26,6 @@ def solved(side: int, generator: torch.Generator) -> tuple[int, float]:
     start = time.process_time()
     found = solver.solve(f, tolerance=1e-8)
     return found.num_cycles, 1e6 * (time.process_time() - start) / side**2
-
-
-def amg(side: int, generator: torch.Generator) -> tuple[float, float]:
-    """PyAMG's factors with the same sweeps, Ruge-Stuben and smoothed aggregation; else NaN."""
-    try:
-        import pyamg
-    except ModuleNotFoundError:  # a peer beside the lab, not part of it
-        return math.nan, math.nan
-    matrix = pyamg.gallery.poisson((side, side), format="csr")
-    right = torch.randn(side * side, generator=generator, dtype=torch.float64).numpy()
-    sweeps = ("jacobi", {"omega": JACOBI, "iterations": 2, "withrho": False})
-    found = []
-    for make in (pyamg.ruge_stuben_solver, pyamg.smoothed_aggregation_solver):
-        norms: list[float] = []
-        solver = make(matrix, presmoother=sweeps, postsmoother=sweeps)
-        solver.solve(right, tol=1e-300, maxiter=12, residuals=norms)
-        # Later cycles would be of rounding.
-        found.append((norms[12] / norms[6]) ** (1 / 6))
-    return found[0], found[1]
 
 
 def damping(cycle: VCycle | None, side: int) -> tuple[list[float], list[float]]:

@@ -10,14 +10,12 @@ import torch
 
 from plusone.labs.base import Arm, Conclusion, Lab, Plan, Runs, effect
 from plusone.labs.multigrid.claim import CLAIM
-from plusone.labs.multigrid.figures import figures, tables
+from plusone.labs.multigrid.factors import amg, classical, factor, operations
+from plusone.labs.multigrid.figures import figures, grids_of, tables
 from plusone.labs.multigrid.grids import (
     PARTS,
-    amg,
-    classical,
     damping,
     difference,
-    factor,
     forecast,
     smoothest,
     solved,
@@ -60,6 +58,7 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
         return {
             "factors": [factor(classical(n), side, generator) for n in (1, 2)],
             "cycles": cycles,
+            "operations": operations(side),
             "microseconds": each,
             "amg": list(amg(side, generator)) if side <= LARGEST_AMG else [math.nan] * 2,
             "difference": difference(side, generator) if side <= LARGEST_AMG else math.nan,
@@ -78,7 +77,7 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
 
 
 def conclude(runs: Runs) -> Conclusion:
-    grids = [arm for arm in runs.arms if "side" in arm.options]
+    grids = grids_of(runs)
     largest = int(grids[-1].options["side"])
     factors = np.stack([runs.of(arm, "factors") for arm in grids])  # [grids, seeds, kinds]
     cycles = np.stack([runs.of(arm, "cycles") for arm in grids])
@@ -122,15 +121,18 @@ def _reading(
     cycles: np.ndarray,
 ) -> str:
     mean = {key: float(np.mean(values)) for key, values in measured.items()}
-    sides = [int(arm.options["side"]) for arm in runs.arms if "side" in arm.options]
+    grids = grids_of(runs)
+    sides = [int(arm.options["side"]) for arm in grids]
     sweeps = [forecast(n) for n in sides]
     smoothers, transfers = (runs.mean("trained", key) for key in ("smoothers", "transfers"))
     count = " to ".join(dict.fromkeys(f"{n:.0f}" for n in (cycles.min(), cycles.max())))
+    work = [float(runs.mean(arm, "operations")) for arm in grids]
     return (
         f"From {sides[0]}^2 to {sides[-1]}^2 points V(2,2) multiplies the error by "
         f"{factors[:, :, 1].min():.3f} to {factors[:, :, 1].max():.3f} a cycle and takes "
         f"{count} of them to a residual of 1e-8, where Jacobi sweeps alone take by theory "
-        f"{sweeps[0]:,} to {sweeps[-1]:,} for such an error. After 10 cycles the error is "
+        f"{sweeps[0]:,} to {sweeps[-1]:,} for such an error; a cycle is {min(work):.0f} to "
+        f"{max(work):.0f} floating-point operations a point. After 10 cycles the error is "
         f"{mean['full']:.0e}; without the decoder's skips {mean['no-skip']:.2f}, for of what "
         f"it was given a cycle then keeps what the coarsest grid holds (with f = 0 that looks like "
         f"convergence, by {mean['forgets']:.2f} a cycle); without the coarse path "

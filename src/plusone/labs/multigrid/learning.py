@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from plusone.labs.multigrid.grids import JACOBI, factor
+from plusone.labs.multigrid.factors import JACOBI, factor
 from plusone.nn import VCycle
 
 TRAINED_SIDE, BATCH = 31, 4
