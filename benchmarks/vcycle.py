@@ -11,6 +11,7 @@ anew in the timed call. PyAMG's goal is the fastest of its solvers here.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import time
@@ -27,7 +28,7 @@ from plusone.nn import VCycle
 SIDE, TOLERANCE = 1023, 1e-8
 SIDES = (31, 127, 255, 511, 1023, 2047)
 LARGE = 511
-"""From this side on the points cost more than the calls, which are nearly all of 31 x 31."""
+"""From this side on the powers of the cost from each grid to the next are stated."""
 OURS = "VCycle"
 PEERS: dict[str, tuple[Callable[..., object], dict[str, str]]] = {
     "PyAMG Ruge-Stuben": (pyamg.ruge_stuben_solver, {}),
@@ -82,11 +83,21 @@ def over_size(rounds: int) -> list[tuple[int, int, float, float]]:
     return rows
 
 
-def slope(sizes: list[tuple[int, int, float, float]], least: int) -> float:
-    """The power of the number of points in the seconds, of grids of at least that side."""
-    chosen = [(side**2, seconds) for side, _, seconds, _ in sizes if side >= least]
+def slope(sizes: list[tuple[int, int, float, float]]) -> float:
+    """The power of the number of points in the seconds, fitted to all grids."""
+    chosen = [(side**2, seconds) for side, _, seconds, _ in sizes]
     points, seconds = np.log(np.asarray(chosen)).T
     return float(np.polyfit(points, seconds, 1)[0])
+
+
+def local_powers(sizes: list[tuple[int, int, float, float]]) -> str:
+    """The power from each grid to the next, of grids of at least `LARGE` a side, in words."""
+    chosen = [row for row in sizes if row[0] >= LARGE]
+    steps = [
+        f"{slope([low, high]):.2f} from {low[0]} x {low[0]} to {high[0]} x {high[0]}"
+        for low, high in itertools.pairwise(chosen)
+    ]
+    return " and ".join(steps)
 
 
 def main() -> None:
@@ -139,9 +150,9 @@ def page(
         lines.append(f"| {name} | {setup:.2f} | {seconds:.2f} | {cycles} | {left:.1e} |")
     lines += [
         "",
-        f"The cost grows as the number of points to the power {slope(sizes, LARGE):.2f} from "
-        f"{LARGE} x {LARGE} up. Below, the calls of some hundred operations a cycle cost as much "
-        f"as the points do, or more (over all grids the power is {slope(sizes, 0):.2f}):",
+        f"A cycle takes nearly the same number of operations a point on every grid. The seconds "
+        f"grow as the number of points to the power {local_powers(sizes)} (over all grids "
+        f"{slope(sizes):.2f}), 1 being linear; two powers do not say towards what they tend:",
         "",
         "| grid | cycles | solve, s | microseconds a point |",
         "|---|---|---|---|",

@@ -9,6 +9,7 @@ import pyamg
 import pytest
 import scipy.sparse as sp
 import torch
+from benchmarks.vcycle import local_powers
 from pyamg.relaxation.smoothing import change_smoothers
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
@@ -282,6 +283,13 @@ def test_scan_finds_the_skips_of_every_level() -> None:
         VCycle(pre=1, post=1), (torch.zeros(31, 31), torch.randn(31, 31)), quick=True
     )
     assert report.skips
+
+
+def test_the_benchmark_states_each_power_of_the_cost_and_no_fit_over_them() -> None:
+    rows = [(255, 9, 5.0, 0.0), (511, 9, 1.0, 0.0), (1023, 9, 2.0, 0.0), (2047, 9, 16.0, 0.0)]
+    assert local_powers(rows) == (
+        "0.50 from 511 x 511 to 1023 x 1023 and 1.50 from 1023 x 1023 to 2047 x 2047"
+    )
 
 
 @pytest.mark.parametrize(
