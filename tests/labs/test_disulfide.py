@@ -29,6 +29,7 @@ from plusone.labs.disulfide.chains import (
 from plusone.labs.disulfide.chance import at_random, holm, motions, p_value
 from plusone.labs.disulfide.entries import CARRIED, bonded, structure_of
 from plusone.labs.disulfide.hosts import NUMBERS, graph_of, hosts, numbers_of
+from plusone.labs.disulfide.lab import plan_of_file
 from plusone.labs.disulfide.pdb import parsed, read_structure
 from plusone.labs.disulfide.skipnet import SkipChain, decades, predicted_decades
 from plusone.labs.show.markdown import results_markdown
@@ -175,6 +176,19 @@ def test_a_record_whose_sulfurs_are_too_far_apart_is_set_aside_and_named() -> No
         (["SSBOND   1 CYS A", *chain_text(10)], "'x', line 1: the record 'SSBOND   1 CYS A' is"),
         ([*chain_text(9), "ATOM     10  CA  CYS A  10      broken"], "line 10: the record 'ATOM"),
         (
+            [*chain_text(9), atom(10, 38.0)[:51]],
+            "line 10: .* is broken .it ends before column 54.$",
+        ),
+        (
+            [*chain_text(9), atom(10, 38.0).replace("  10 ", "   x ")],
+            "columns 23 to 26 hold 'x' and no residue number",
+        ),
+        (
+            [*chain_text(9), atom(10, 38.0)[:30] + "    a.bc" + atom(10, 38.0)[38:]],
+            "columns 31 to 38 hold 'a.bc' and no number",
+        ),
+        (["data_1CRN", "_atom_site.id", "ATOM 1 N N"], "'x' is in mmCIF format"),
+        (
             [bond(2, 8), atom(1, 3.8), atom(2, 7.6, kind="ALA"), *chain_text(8, first=3)],
             "names residue 2 of chain 'A' CYS, and its atoms are those of ALA; a disulfide bond",
         ),
@@ -223,6 +237,35 @@ def test_a_structure_without_bonds_is_refused_before_anything_runs(
     file.write_text("\n".join(lines))
     with pytest.raises(InputError, match=words):
         run_lab("disulfide", RunConfig(file=str(file), folder=tmp_path))
+
+
+def test_a_damaged_archive_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    whole = bytearray(gzip.compress((STRUCTURES / "bpti.pdb").read_bytes()))
+    whole[400:440] = bytes(255 - byte for byte in whole[400:440])
+    file = tmp_path / "x.pdb.gz"
+    file.write_bytes(whole)
+    with pytest.raises(InputError, match="x.pdb.gz' cannot be read"):
+        read_structure(file)
+
+
+def test_a_chain_with_missing_residues_is_said_to_be_cut() -> None:
+    assert parsed("\n".join(chain_text(20, gap_after=6)), "x").cut == ("A",)
+    assert parsed("\n".join(chain_text(20)), "x").cut == ()
+
+
+@pytest.mark.parametrize("name", ["bpti", "hosts", "1CRN"])
+def test_a_file_is_what_it_holds_and_not_what_it_is_called(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text((STRUCTURES / "lysozyme.pdb").read_text())
+    plan = plan_of_file(name, False)
+    arms = [arm.name for arm in plan.arms]
+    assert len(arms) == len(set(arms))
+    assert arms[0] == f"file {name}"
+    assert len(bonded(str(plan.arms[0].options["entry"]))) == 129
+    with pytest.raises(InputError, match="--pdb names no file"):
+        plan_of_file("", False)
 
 
 def test_sulfurs_that_touch_without_a_record_are_named_with_the_record_that_is_missing(

@@ -74,7 +74,7 @@ def read_atoms(text: str, name: str) -> Atoms:
                 chain = line[21:22]
                 if _is_read(line, record):
                     _take(line, residues, sulfurs)
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise InputError(
                 f"'{name}', line {number}: the record {line.strip()!r} is broken ({error})"
             ) from error
@@ -93,20 +93,23 @@ def _is_read(line: str, record: str) -> bool:
 
 
 def _take(line: str, residues: dict[Key, Residue], sulfurs: dict[Key, Place]) -> None:
-    key = (line[21], _number(line[22:27]))
-    x, y, z = (float(line[at : at + 8]) for at in (30, 38, 46))
+    key = (_field(line, 21, 22), _number(line, 22))
+    x, y, z = (_decimal(line, at, at + 8) for at in (30, 38, 46))
     if not all(map(math.isfinite, (x, y, z))):
         raise ValueError("coordinates that are not finite")
     if line[12:16].strip() == "SG":
         sulfurs.setdefault(key, (x, y, z))
     elif key not in residues:
-        b = float(line[60:66]) if line[60:66].strip() else math.nan
+        b = _decimal(line, 60, 66) if line[60:66].strip() else math.nan
         residues[key] = Residue(key=key, kind=line[17:20].strip(), place=(x, y, z), b_factor=b)
 
 
 def _bond(line: str) -> Bond:
     first, second = (
-        ((line[chain], _number(line[chain + 2 : chain + 7])), line[chain - 4 : chain - 1].strip())
+        (
+            (_field(line, chain, chain + 1), _number(line, chain + 2)),
+            line[chain - 4 : chain - 1].strip(),
+        )
         for chain in (15, 29)
     )
     # A residue's bond with itself is one with its copy, in files that leave out the operators.
@@ -115,10 +118,33 @@ def _bond(line: str) -> Bond:
     return Bond(ends=(a, b), kinds=(kind_a, kind_b), is_to_copy=is_to_copy)
 
 
-def _number(field: str) -> str:
+def _field(line: str, first: int, end: int) -> str:
+    """Columns, counted from 0, of a line that must have them all."""
+    if len(line) < end:
+        raise ValueError(f"it ends before column {end}")
+    return line[first:end]
+
+
+def _decimal(line: str, first: int, end: int) -> float:
+    text = _field(line, first, end)
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"columns {first + 1} to {end} hold {text.strip()!r} and no number"
+        ) from None
+
+
+def _number(line: str, first: int) -> str:
     """A residue's number with its insertion code, as it stands."""
-    int(field[:4])
-    return field[:5].strip()
+    text = _field(line, first, first + 4)
+    try:
+        int(text)
+    except ValueError:
+        raise ValueError(
+            f"columns {first + 1} to {first + 4} hold {text.strip()!r} and no residue number"
+        ) from None
+    return line[first : first + 5].strip()
 
 
 def order(key: Key) -> tuple[str, int, str]:

@@ -44,6 +44,10 @@ def plan(is_full: bool) -> Plan:
 
 def plan_of_file(path: str, is_full: bool) -> Plan:
     """The plan for a structure of the user's; quick and full differ in seeds and training alone."""
+    if not path:
+        raise InputError("--pdb names no file")
+    # A whole path, so that a file called "bpti" is not taken for the structure of this name.
+    path = str(Path(path).absolute())
     found = bonded(path)  # now, so that a file without bonds is refused before anything runs
     assert found.bonds
     return _plan((path,), path, is_full)
@@ -69,7 +73,8 @@ def _plan(entries: Sequence[str], shown: str, is_full: bool) -> Plan:
 
 
 def _title(entry: str) -> str:
-    return Path(entry).name if "/" in entry or "." in entry else entry
+    """The arm's name, which no file's name can make that of another arm."""
+    return entry if entry in (*CARRIED, *ENTRIES) else f"file {Path(entry).name}"
 
 
 def measure(arm: Arm, seed: int) -> Mapping[str, object]:
@@ -89,6 +94,7 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
         "refuted": [f"{structure.name} {bond}" for bond in structure.refuted],
         "unrecorded": [f"{structure.name} {bond}" for bond in structure.unrecorded],
         "compared": structure.num_compared,
+        "cut": [f"{structure.name} {chain}".strip() for chain in structure.cut],
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import math
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +59,8 @@ class Structure:
     `num_between` join two chains, `num_across` two stretches of one that missing residues part,
     `num_short` lie in a stretch of fewer than 8 residues, `num_copies` join a symmetric copy of the
     molecule. `refuted` are records that the sulfurs contradict, `unrecorded` pairs of sulfurs that
-    touch without a record, and `num_compared` is how many could be compared at all.
+    touch without a record, and `num_compared` is how many could be compared at all. `cut` are the
+    chains of which residues are missing, so that they are in several stretches.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Structure:
     refuted: tuple[str, ...]
     unrecorded: tuple[str, ...]
     num_compared: int
+    cut: tuple[str, ...] = ()
 
     @property
     def num_records(self) -> int:
@@ -90,7 +93,7 @@ def read_structure(path: str | Path) -> Structure:
         content = file.read_bytes()
         if file.suffix == ".gz":
             content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"'{file}' cannot be read: {error}") from error
     name = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
     return parsed(content.decode("ascii", errors="replace"), name)
@@ -103,6 +106,10 @@ def parsed(text: str, name: str) -> Structure:
         InputError: it holds no protein chain, or has broken records.
     """
     atoms = read_atoms(text, name)
+    if not atoms.residues and "_atom_site" in text:
+        raise InputError(
+            f"'{name}' is in mmCIF format, and what is read here is the PDB format (.pdb, .ent)"
+        )
     if not atoms.residues:
         raise InputError(
             f"'{name}' has no ATOM record of a CA atom; is it a PDB file of a protein?"
@@ -115,6 +122,7 @@ def parsed(text: str, name: str) -> Structure:
         if len(stretch) >= SHORTEST_PIECE
     )
     at = {r.key: number for number, stretch in enumerate(stretches) for r in stretch}
+    by_chain = Counter(stretch[0].key[0] for stretch in stretches)
     lies = Counter(_lies(pair, at, stretches) for pair in judged.stand)
     assert lies["piece"] == sum(len(piece.bonds) for piece in pieces)
     return Structure(
@@ -127,6 +135,7 @@ def parsed(text: str, name: str) -> Structure:
         refuted=judged.refuted,
         unrecorded=judged.unrecorded,
         num_compared=judged.num_compared,
+        cut=tuple(chain.strip() for chain, count in by_chain.items() if count > 1),
     )
 
 

@@ -21,7 +21,7 @@ class Recorded:
     """The disulfide bonds of all structures' records, before any chain is left out as a repeat.
 
     `num_between` lie between two chains, `num_elsewhere` across missing residues, in a stretch too
-    short for a graph, or with a symmetric copy.
+    short for a graph, or with a symmetric copy. `cut` are the chains with missing residues.
     """
 
     num_bonds: int
@@ -30,6 +30,7 @@ class Recorded:
     refuted: tuple[str, ...]
     unrecorded: tuple[str, ...]
     num_compared: int
+    cut: tuple[str, ...]
 
     @property
     def num_mismatches(self) -> int:
@@ -58,6 +59,7 @@ def recorded_of(structures: Sequence[Run]) -> Recorded:
         refuted=named("refuted"),
         unrecorded=named("unrecorded"),
         num_compared=total("compared"),
+        cut=named("cut"),
     )
 
 
@@ -110,6 +112,11 @@ def about_chains(records: Recorded, pieces: Pieces, repeats: Mapping[str, str]) 
         f"{2 * len(by_chain)} tests",
         _where(records),
     ]
+    if records.cut:
+        told.append(
+            f"Residues are missing of {_listed(records.cut)}, so that each unbroken stretch of "
+            "eight or more is taken for itself"
+        )
     if records.refuted:
         told.append(
             f"Set aside as faulty, since no bond is that long: {_listed(records.refuted, '; ')}"
