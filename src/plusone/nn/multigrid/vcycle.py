@@ -22,12 +22,14 @@ Test: an independent NumPy V-cycle and PyAMG's on the same operators, to 1e-10.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from plusone.errors import InputError
+from plusone.nn.multigrid.checks import checked_stencil, checked_whole
 from plusone.nn.multigrid.kernels import Kernels
 from plusone.nn.multigrid.orders import on_levels, zeroth
 from plusone.nn.multigrid.solution import Solution
@@ -74,14 +76,11 @@ class VCycle(nn.Module):
         super().__init__()
         if kernel_size not in (1, 3):
             raise InputError(f"kernel_size is {kernel_size}; a smoother's kernel is 1 or 3 wide.")
-        if pre < 0 or post < 0 or pre + post == 0:
+        pre, post = checked_whole(pre, "pre", least=0), checked_whole(post, "post", least=0)
+        coarsest = checked_whole(coarsest, "coarsest", least=1)
+        if pre + post == 0:
             raise InputError(f"pre={pre} and post={post} sweeps; give 0 or more, and one in all.")
-        a = torch.tensor([list(row) for row in stencil], dtype=dtype or torch.get_default_dtype())
-        if a.shape != (3, 3) or not bool(torch.isfinite(a).all()) or float(a[1, 1]) == 0:
-            raise InputError(
-                f"the stencil is {[list(row) for row in stencil]}; it must be 3 x 3 finite numbers "
-                "with a diagonal, the middle one, that is not 0."
-            )
+        a = checked_stencil(stencil, dtype or torch.get_default_dtype())
         zeroth(a)  # refuses a first-order term
         if weights is None:
             weights = (*chebyshev_weights(a, pre)[::-1], *chebyshev_weights(a, post))
@@ -89,6 +88,8 @@ class VCycle(nn.Module):
             raise InputError(
                 f"{len(weights)} weights for {pre} + {post} sweeps; give one for each."
             )
+        if not all(isinstance(w, int | float) and math.isfinite(w) for w in weights):
+            raise InputError(f"the weights are {list(weights)}; they must be finite numbers.")
         self.num_pre, self.skips, self.coarsest = pre, skips, coarsest
         self.stencil: Tensor
         self.register_buffer("stencil", a)
@@ -135,9 +136,16 @@ class VCycle(nn.Module):
         that of the least residual, where the last is not below the first.
 
         Raises:
-            InputError: f is no tensor [..., H, W] that can be coarsened.
+            InputError: f is no tensor [..., H, W] of finite numbers that can be coarsened, or the
+                tolerance or the number of cycles is none.
         """
         self._check(f, f if start is None else start)
+        if not isinstance(tolerance, int | float) or not 0 <= tolerance < math.inf:
+            raise InputError(f"tolerance is {tolerance!r}; it must be a number, 0 or more.")
+        max_cycles = checked_whole(max_cycles, "max_cycles", least=0)
+        for name, given in (("f", f), ("start", start)):
+            if given is not None and not bool(torch.isfinite(given).all()):
+                raise InputError(f"{name} holds NaN or infinity, {_first_place(given)}.")
         rows, columns = f.shape[-2:]
         grids = sizes(rows, columns, self.coarsest)
         g = f.reshape(-1, 1, rows, columns) / (columns + 1) ** 2
@@ -227,6 +235,8 @@ class VCycle(nn.Module):
                     f"{name} is {x.dtype} of shape {tuple(x.shape)}; it must be numbers on a grid, "
                     "[..., H, W]."
                 )
+            if x.is_meta:
+                raise InputError(f"{name} is on the meta device and holds no numbers.")
         if u.shape != f.shape:
             raise InputError(
                 f"u has the shape {tuple(u.shape)} and f {tuple(f.shape)}; they must be the same."
@@ -238,6 +248,11 @@ class VCycle(nn.Module):
         post = len(self.smoothers) - self.num_pre
         side = self.smoothers.shape[-1]
         return f"pre={self.num_pre}, post={post}, kernel_size={side}, skips={self.skips}"
+
+
+def _first_place(x: Tensor) -> str:
+    at = (~torch.isfinite(x)).nonzero()[0].tolist()
+    return f"first at [{', '.join(map(str, at))}]"
 
 
 def _relative(r: Tensor, size: float) -> float:
