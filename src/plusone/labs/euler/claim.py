@@ -105,7 +105,7 @@ CLAIM = Claim(
             text="largest change of accuracy of the plain net written as steps of size 1",
             high=0.002,
             role="control",
-            within=NOT_NEGATIVE,
+            within=(0, 1),
         ),
         Prediction(
             key="order-heun",
