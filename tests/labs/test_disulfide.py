@@ -20,6 +20,7 @@ from plusone.labs.base.run import result_of
 from plusone.labs.disulfide import LAB
 from plusone.labs.disulfide.atoms import ssbond
 from plusone.labs.disulfide.chains import (
+    each_loop,
     energy,
     fluctuation,
     loops,
@@ -237,6 +238,18 @@ def test_a_structure_without_bonds_is_refused_before_anything_runs(
     file.write_text("\n".join(lines))
     with pytest.raises(InputError, match=words):
         run_lab("disulfide", RunConfig(file=str(file), folder=tmp_path))
+
+
+def test_each_loop_costs_less_where_the_other_bonds_are_there_already() -> None:
+    piece = bonded("bpti")
+    n, bonds = len(piece), piece.bonds
+    each = np.array(each_loop(n, bonds))
+    assert each[:, 0].sum() == pytest.approx(energy(len(bonds), loops(n, bonds)[1]))
+    assert (each[:, 1] < each[:, 0]).all()
+    # The last bond of a chain of bonds taken one after another costs what is left of all.
+    first, last = energy(2, loops(n, bonds[:2])[0]), energy(3, loops(n, bonds)[0])
+    assert each[2, 1] == pytest.approx(last - first)
+    assert each_loop(n, bonds[:1])[0][0] == pytest.approx(each_loop(n, bonds[:1])[0][1])
 
 
 def test_a_damaged_archive_is_refused_in_one_sentence(tmp_path: Path) -> None:

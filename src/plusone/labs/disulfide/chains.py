@@ -24,6 +24,7 @@ from plusone.graph.resistance import (
     pseudo_inverse,
     resistance,
 )
+from plusone.labs.disulfide.atoms import in_words
 from plusone.labs.disulfide.chance import NUM_DRAWS, at_random, motions
 from plusone.labs.disulfide.pdb import Pair, Piece, places_of
 
@@ -75,6 +76,8 @@ def unfolded(piece: Piece, draw: np.random.Generator) -> Mapping[str, object]:
         "shorter": float(np.mean(np.asarray(pairings) < native - 1e-12)) if pairings else math.nan,
         "resistance": float(resistance(with_bonds, [(0, n - 1)])[0]),
         "loops": [energy(len(bonds), joint), energy(len(bonds), alone)],
+        "each loop": each_loop(n, bonds),
+        "bond names": [in_words((piece.keys[i], piece.keys[j])) for i, j in bonds],
         "directed": [
             float(law.min_length),
             float(law.mean_length),
@@ -94,6 +97,18 @@ def loops(num_nodes: int, bonds: Sequence[Pair]) -> tuple[float, float]:
     joint = loop_cost(inverse, bonds)
     alone = float(np.log(overlaps(inverse, bonds).diagonal()).sum())
     return (joint if joint - alone > math.log(SINGULAR) else -math.inf), alone
+
+
+def each_loop(num_nodes: int, bonds: Sequence[Pair]) -> list[list[float]]:
+    """For each bond T times the entropy that its loop takes of the bare chain, and of the chain
+    that has the other bonds already, kcal/mol at 298 K."""
+    together = energy(len(bonds), loops(num_nodes, bonds)[0])
+    found = []
+    for k, bond in enumerate(bonds):
+        others = [*bonds[:k], *bonds[k + 1 :]]
+        rest = energy(len(others), loops(num_nodes, others)[0]) if others else 0.0
+        found.append([energy(1, loops(num_nodes, [bond])[1]), together - rest])
+    return found
 
 
 def energy(num_bonds: int, log_overlap: float) -> float:

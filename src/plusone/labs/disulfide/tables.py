@@ -17,7 +17,13 @@ CONTROLS = ("random", "local")
 
 def tables(runs: Runs, pieces: Pieces, repeats: Mapping[str, str]) -> tuple[Table, ...]:
     """All of them; `repeats` names the chains that repeat another, by whose name."""
-    return (_against_controls(pieces, repeats), _folded(pieces, repeats), _nets(runs), _hosts(runs))
+    return (
+        _against_controls(pieces, repeats),
+        _folded(pieces, repeats),
+        _loops(pieces, repeats),
+        _nets(runs),
+        _hosts(runs),
+    )
 
 
 def tested(pieces: Pieces) -> Mapping[str, tuple[float, ...]]:
@@ -90,6 +96,25 @@ def _folded(pieces: Pieces, repeats: Mapping[str, str]) -> Table:
             "a contact's spring",
             "B correlation",
         ),
+        rows=tuple(rows),
+    )
+
+
+def _loops(pieces: Pieces, repeats: Mapping[str, str]) -> Table:
+    rows: list[Row] = []
+    for piece in pieces:
+        if not num_bonds(piece) or piece["name"] in repeats:
+            continue
+        names, pairs = piece["bond names"], piece["bond list"]
+        assert isinstance(names, list)
+        assert isinstance(pairs, list)
+        costs = array(piece, "each loop")
+        for name, (i, j), cost in zip(names, pairs, costs, strict=True):
+            rows.append((str(piece["name"]), str(name), float(j - i), *map(float, cost)))
+    return Table(
+        title="By bond: entropy that its loop takes of the unfolded chain, kcal/mol at 298 K, "
+        "alone and where the chain has its other bonds already",
+        columns=("chain", "bond", "span", "alone", "with the others"),
         rows=tuple(rows),
     )
 
