@@ -38,6 +38,7 @@ from diagnostics import (  # noqa: E402
 )
 from diagnostics.case import Case, judged  # noqa: E402
 from plusone.judge.rules import RULES  # noqa: E402
+from plusone.report.numerals import counted  # noqa: E402
 from plusone.report.report import Report  # noqa: E402
 
 import support.torchvision_cpu  # noqa: E402, F401
@@ -52,7 +53,7 @@ S107 one forward and backward more where a latent is there), over-smoothing, and
 gradient of a GAN's critic. {date}, torch {torch}, one thread:
 
 ```console
-$ python benchmarks/diagnostics.py --markdown docs/diagnostics.md    # {minutes:.0f} minutes
+$ python benchmarks/diagnostics.py --markdown docs/diagnostics.md    # {minutes}
 ```
 
 | finding | quantity | fires |
@@ -129,7 +130,7 @@ def main() -> None:
     head = HEAD.format(
         date=date.today().isoformat(),
         torch=torch.__version__,
-        minutes=(time.perf_counter() - start) / 60,
+        minutes=counted(max(round((time.perf_counter() - start) / 60), 1), "minute"),
     )
     print("\n".join(_rates(rows)))
     if options.markdown:
