@@ -266,6 +266,18 @@ def test_a_chain_with_missing_residues_is_said_to_be_cut() -> None:
     assert parsed("\n".join(chain_text(20)), "x").cut == ()
 
 
+def test_loose_ends_that_lie_near_each_other_are_no_chain() -> None:
+    """The turn of a hairpin is missing: its ends are as near as neighbours, their atoms are not."""
+    lines = [*chain_text(10), *(atom(n, 38.0 + 3.9 + 3.8 * (n - 17)) for n in range(17, 27))]
+    assert parsed("\n".join(lines), "x").cut == ()  # 3.9 A: numbers that jump, and no gap
+    far = [*chain_text(10), *(atom(n, 38.0 + 4.2 + 3.8 * (n - 17)) for n in range(17, 27))]
+    assert parsed("\n".join(far), "x").cut == ("A",)
+    ends = [atom(10, 39.3, name="C"), atom(17, 43.0, name="N")]
+    assert parsed("\n".join([*lines, *ends]), "x").cut == ("A",)
+    near = [atom(10, 39.3, name="C"), atom(17, 40.6, name="N")]
+    assert parsed("\n".join([*lines, *near]), "x").cut == ()
+
+
 @pytest.mark.parametrize("name", ["bpti", "hosts", "1CRN"])
 def test_a_file_is_what_it_holds_and_not_what_it_is_called(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

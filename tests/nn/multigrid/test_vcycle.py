@@ -297,6 +297,20 @@ def test_the_benchmark_states_each_power_of_the_cost_and_no_fit_over_them() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("factor", "dtype"), [(1e-25, torch.float32), (1e25, torch.float32), (1e300, torch.float64)]
+)
+def test_very_small_and_very_large_numbers_are_solved_alike(
+    factor: float, dtype: torch.dtype
+) -> None:
+    f = torch.randn(31, 31, dtype=dtype)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-10
+    plain, scaled = (VCycle().solve(g, tolerance=tolerance) for g in (f, f * factor))
+    assert scaled.is_converged
+    assert scaled.num_cycles == plain.num_cycles
+    torch.testing.assert_close(scaled.u / factor, plain.u, rtol=1e-4, atol=1e-6)
+
+
 def with_nan() -> torch.Tensor:
     f = torch.ones(2, 7, 7)
     f[1, 0, 3] = math.nan
@@ -331,6 +345,7 @@ def with_nan() -> torch.Tensor:
         (lambda: VCycle(pre=5.5), "pre is 5.5; it must be a whole"),  # type: ignore[arg-type]
         (lambda: VCycle(post=-1), "post is -1; it must be a whole number, 0 or more"),
         (lambda: VCycle(coarsest=0), "coarsest is 0; it must be a whole number, 1 or more"),
+        (lambda: VCycle(weights=0.8), "the weights are 0.8; give one for each"),  # type: ignore[arg-type]
         (lambda: VCycle(weights=[math.nan] * 4), "they must be finite numbers"),
         (lambda: VCycle(dtype=torch.int64), "dtype is torch.int64; it must be one"),
         (lambda: VCycle(dtype="float"), "dtype is float; it must be one"),  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ CA atom (MSE, PCA) belong to a chain until its TER record; what follows it are l
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plusone.errors import InputError
 
@@ -21,12 +21,15 @@ Place = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residue:
-    """A residue with a CA atom, whose place it is."""
+    """A residue with a CA atom, whose place it is; `nitrogen` and `carbon` are those of the peptide
+    bonds before and behind it, None where the file has no such atoms."""
 
     key: Key
     kind: str
     place: Place
     b_factor: float
+    nitrogen: Place | None = None
+    carbon: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ def read_atoms(text: str, name: str) -> Atoms:
         InputError: a record is broken.
     """
     residues: dict[Key, Residue] = {}
-    sulfurs: dict[Key, Place] = {}
+    others: dict[str, dict[Key, Place]] = {"SG": {}, "N": {}, "C": {}}
     bonds: dict[tuple[tuple[Key, Key], bool], Bond] = {}
     ended: set[str] = set()
     chain = " "
@@ -73,32 +76,37 @@ def read_atoms(text: str, name: str) -> Atoms:
             elif record == "ATOM" or (record == "HETATM" and line[21:22] not in ended):
                 chain = line[21:22]
                 if _is_read(line, record):
-                    _take(line, residues, sulfurs)
+                    _take(line, residues, others)
         except ValueError as error:
             raise InputError(
                 f"'{name}', line {number}: the record {line.strip()!r} is broken ({error})"
             ) from error
     return Atoms(
-        residues=tuple(residues.values()),
-        sulfurs={key: place for key, place in sulfurs.items() if key in residues},
+        residues=tuple(
+            replace(r, nitrogen=others["N"].get(key), carbon=others["C"].get(key))
+            for key, r in residues.items()
+        ),
+        sulfurs={key: place for key, place in others["SG"].items() if key in residues},
         bonds=tuple(bonds.values()),
     )
 
 
 def _is_read(line: str, record: str) -> bool:
-    """Whether it is a CA or SG atom; calcium of a HETATM record is a CA that begins a column
+    """Whether it is a CA, SG, N or C atom; calcium of a HETATM record is a CA that begins a column
     before."""
     atom = line[12:16]
-    return atom.strip() in ("CA", "SG") if record == "ATOM" else atom in (" CA ", " SG ")
+    is_whole = record == "ATOM" or atom.startswith(" ")
+    return is_whole and atom.strip() in ("CA", "SG", "N", "C")
 
 
-def _take(line: str, residues: dict[Key, Residue], sulfurs: dict[Key, Place]) -> None:
+def _take(line: str, residues: dict[Key, Residue], others: dict[str, dict[Key, Place]]) -> None:
     key = (_field(line, 21, 22), _number(line, 22))
     x, y, z = (_decimal(line, at, at + 8) for at in (30, 38, 46))
     if not all(map(math.isfinite, (x, y, z))):
         raise ValueError("coordinates that are not finite")
-    if line[12:16].strip() == "SG":
-        sulfurs.setdefault(key, (x, y, z))
+    atom = line[12:16].strip()
+    if atom in others:
+        others[atom].setdefault(key, (x, y, z))
     elif key not in residues:
         b = _decimal(line, 60, 66) if line[60:66].strip() else math.nan
         residues[key] = Residue(key=key, kind=line[17:20].strip(), place=(x, y, z), b_factor=b)

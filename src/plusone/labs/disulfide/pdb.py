@@ -1,7 +1,9 @@
 """Chains and disulfide bonds of a PDB file: a small parser, since others drop the SSBOND records.
 
-A chain is cut where consecutive CA atoms are too far apart; what remains are its pieces, each with
-the bonds that lie within it. All other bonds are counted by the reason why they are in no piece.
+A chain is cut where the peptide bond between two residues is not there, or, of files without the
+atoms of the backbone, where consecutive CA atoms are too far apart; what remains are its pieces,
+each with the bonds that lie within it. All other bonds are counted by the reason why they are in no
+piece.
 """
 
 from __future__ import annotations
@@ -19,11 +21,15 @@ from typing import Literal
 import numpy as np
 
 from plusone.errors import InputError
-from plusone.labs.disulfide.atoms import Key, Residue, read_atoms
+from plusone.labs.disulfide.atoms import Key, Residue, order, read_atoms
 from plusone.labs.disulfide.records import judge
 
 # Consecutive CA atoms are 3.8 A apart, or 2.9 with a cis peptide; further, residues are missing.
 LONGEST_STEP = 4.5
+# The same where their numbers jump: the loose ends of a missing turn are that near to each other.
+LONGEST_JUMP = 4.0
+# A peptide bond is 1.33 A.
+LONGEST_PEPTIDE = 2.0
 SHORTEST_PIECE = 8
 
 Pair = tuple[int, int]
@@ -151,15 +157,25 @@ def _lies(
 
 
 def _stretches(residues: Sequence[Residue]) -> Iterator[list[Residue]]:
-    """Residues of one chain, cut where the step between two CA atoms is too long."""
+    """Residues of one chain, cut where two are not joined."""
     for _, chain in itertools.groupby(residues, key=lambda residue: residue.key[0]):
         stretch: list[Residue] = []
         for residue in chain:
-            if stretch and math.dist(stretch[-1].place, residue.place) > LONGEST_STEP:
+            if stretch and not _are_joined(stretch[-1], residue):
                 yield stretch
                 stretch = []
             stretch.append(residue)
         yield stretch
+
+
+def _are_joined(first: Residue, second: Residue) -> bool:
+    """Whether a peptide bond joins them, as far as the atoms in the file tell."""
+    if math.dist(first.place, second.place) > LONGEST_STEP:
+        return False
+    if first.carbon is not None and second.nitrogen is not None:
+        return math.dist(first.carbon, second.nitrogen) <= LONGEST_PEPTIDE
+    follows = order(second.key)[1] - order(first.key)[1] <= 1
+    return follows or math.dist(first.place, second.place) <= LONGEST_JUMP
 
 
 def _piece(

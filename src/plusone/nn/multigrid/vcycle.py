@@ -82,6 +82,8 @@ class VCycle(nn.Module):
             raise InputError(f"pre={pre} and post={post} sweeps; give 0 or more, and one in all.")
         a = checked_stencil(stencil, dtype or torch.get_default_dtype())
         zeroth(a)  # refuses a first-order term
+        if weights is not None and not isinstance(weights, Sequence):
+            raise InputError(f"the weights are {weights!r}; give one for each sweep, in a list.")
         if weights is None:
             weights = (*chebyshev_weights(a, pre)[::-1], *chebyshev_weights(a, post))
         if len(weights) != pre + post:
@@ -148,8 +150,9 @@ class VCycle(nn.Module):
                 raise InputError(f"{name} holds NaN or infinity, {_first_place(given)}.")
         rows, columns = f.shape[-2:]
         grids = sizes(rows, columns, self.coarsest)
-        g = f.reshape(-1, 1, rows, columns) / (columns + 1) ** 2
-        u = torch.zeros_like(g) if start is None else start.reshape(g.shape).clone()
+        unit = _unit(f)
+        g = f.reshape(-1, 1, rows, columns) / unit / (columns + 1) ** 2
+        u = torch.zeros_like(g) if start is None else start.reshape(g.shape) / unit
         stencil = self.stencil
         size = float(torch.linalg.vector_norm(g))
         r = residual(u, g, stencil)
@@ -180,7 +183,7 @@ class VCycle(nn.Module):
             ):
                 break
         return Solution(
-            u=(u if found[-1] <= found[0] else best).reshape(f.shape),
+            u=(u if found[-1] <= found[0] else best).reshape(f.shape) * unit,
             residuals=tuple(found),
             is_converged=found[-1] <= tolerance,
         )
@@ -248,6 +251,12 @@ class VCycle(nn.Module):
         post = len(self.smoothers) - self.num_pre
         side = self.smoothers.shape[-1]
         return f"pre={self.num_pre}, post={post}, kernel_size={side}, skips={self.skips}"
+
+
+def _unit(f: Tensor) -> float:
+    """1, or a power of 2 near the largest number, where its square would leave the type."""
+    exponent = math.frexp(float(f.abs().amax()))[1]
+    return 1.0 if abs(exponent) < 30 else 2.0 ** max(min(exponent, 1000), -120)
 
 
 def _first_place(x: Tensor) -> str:
