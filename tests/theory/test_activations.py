@@ -15,6 +15,7 @@ from plusone.theory.activations import (
     mean_at_one,
     normal_cdf,
     slope,
+    slope_spread,
 )
 from theory.random_nets import APPLY
 
@@ -39,6 +40,8 @@ def test_moments_are_those_of_a_dense_sum(activation: Activation, q: float) -> N
     assert float(np.exp(log_moment(activation, log_q))[0]) == pytest.approx(moment, rel=1e-7)
     square = dense_mean(derivative(activation, x) ** 2)
     assert float(slope(activation, log_q)[0]) == pytest.approx(square, rel=1e-7)
+    spread = dense_mean(derivative(activation, x) ** 4) / square**2
+    assert float(slope_spread(activation, log_q)[0]) == pytest.approx(spread, rel=1e-6)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

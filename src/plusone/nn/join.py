@@ -28,8 +28,12 @@ def checked_number(value: float, name: str, low: float, high: float) -> float:
     return float(value)
 
 
-def checked_count(value: int, name: str) -> int:
-    """The value; InputError unless it is a whole number of 1 or more."""
-    if value != int(value) or value < 1:
-        raise InputError(f"{name} is {value}; it must be a whole number, 1 or more.")
+def checked_count(value: int, name: str, *, least: int = 1) -> int:
+    """The value; InputError unless it is a whole number of `least` or more."""
+    try:
+        is_whole = value == int(value) and value >= least
+    except (TypeError, ValueError, OverflowError):  # no number, NaN, infinity
+        is_whole = False
+    if not is_whole:
+        raise InputError(f"{name} is {value!r}; it must be a whole number, {least} or more.")
     return int(value)

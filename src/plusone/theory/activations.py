@@ -53,6 +53,18 @@ def slope(activation: Activation, log_q: FloatArray) -> FloatArray:
     return 0.5 - _mean(_gelu_slope_gap, q, reach=REACH["gelu"])
 
 
+def slope_spread(activation: Activation, log_q: FloatArray) -> FloatArray:
+    """E phi'(x)^4 / (E phi'(x)^2)^2 for x ~ N(0, q), from ln q: 1 for linear, 2 for ReLU."""
+    if activation in ("linear", "relu"):
+        return np.full_like(log_q, 1.0 if activation == "linear" else 2.0)
+    q = np.exp(np.clip(log_q, STRAIGHT, STEEP))
+    if activation == "tanh":
+        fourth = _mean(lambda x: np.cosh(x) ** -8.0, q, reach=REACH["tanh"])
+    else:  # phi'(-x) = 1 - phi'(x)
+        fourth = 0.5 - 0.5 * _mean(_gelu_fourth_gap, q, reach=REACH["gelu"])
+    return np.asarray(fourth / slope(activation, log_q) ** 2)
+
+
 def mean_at_one(activation: Activation) -> float:
     """E phi(x) for x ~ N(0, 1)."""
     means = {"linear": 0.0, "relu": 0.5 * math.sqrt(2 / math.pi), "tanh": 0.0}
@@ -96,6 +108,11 @@ def _moment(activation: Activation, q: FloatArray) -> FloatArray:
 def _gelu_slope_gap(x: FloatArray) -> FloatArray:
     u = _gelu_slope(x)
     return u * (1 - u)
+
+
+def _gelu_fourth_gap(x: FloatArray) -> FloatArray:
+    u = _gelu_slope(x)
+    return 1 - u**4 - (1 - u) ** 4
 
 
 def _gelu_slope(x: FloatArray) -> FloatArray:

@@ -349,7 +349,8 @@ def with_nan() -> torch.Tensor:
         (lambda: VCycle(weights=[math.nan] * 4), "they must be finite numbers"),
         (lambda: VCycle(dtype=torch.int64), "dtype is torch.int64; it must be one"),
         (lambda: VCycle(dtype="float"), "dtype is float; it must be one"),  # type: ignore[arg-type]
-        (lambda: VCycle(stencil="x"), "the stencil is ['x']"),  # type: ignore[arg-type]
+        (lambda: VCycle(stencil=None), "the stencil is None"),  # type: ignore[arg-type]
+        (lambda: VCycle(stencil="x"), "the stencil is 'x'"),  # type: ignore[arg-type]
         (lambda: VCycle(stencil=((0, 1), (1, 0))), "it must be 3 x 3 finite numbers"),
         (lambda: VCycle(stencil=((0, 1, 0), (1, 0, 1), (0, 1, 0))), "it must be 3 x 3 finite"),
     ],

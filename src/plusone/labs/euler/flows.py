@@ -73,29 +73,22 @@ def torchdiffeq_rk4(velocity: Velocity, x: Tensor) -> Tensor:
 
     With 1/512 its own error is 1e-11, what is asked of the reference.
     """
-    return _odeint(velocity, x, "rk4", 1 / PEER_STEPS)
+    return _odeint(velocity, x, method="rk4", options={"step_size": 1 / PEER_STEPS})
 
 
 def torchdiffeq_adaptive(velocity: Velocity, x: Tensor) -> Tensor:
     """The solution at time 1 by torchdiffeq's adaptive dopri5, with tolerances of 1e-11."""
-    times = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    path = need("torchdiffeq").odeint(
-        lambda t, y: velocity.at(float(t), y), x, times, method="dopri5", rtol=1e-11, atol=1e-11
-    )
-    last: Tensor = path[-1]
-    return last
+    return _odeint(velocity, x, method="dopri5", rtol=1e-11, atol=1e-11)
 
 
 def torchdiffeq_euler(velocity: Velocity, x: Tensor, depth: int) -> Tensor:
     """What torchdiffeq's own forward Euler gives with steps of 1/depth."""
-    return _odeint(velocity, x, "euler", 1 / depth)
+    return _odeint(velocity, x, method="euler", options={"step_size": 1 / depth})
 
 
-def _odeint(velocity: Velocity, x: Tensor, method: str, step: float) -> Tensor:
+def _odeint(velocity: Velocity, x: Tensor, **how: object) -> Tensor:
     times = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    path = need("torchdiffeq").odeint(
-        lambda t, y: velocity.at(float(t), y), x, times, method=method, options={"step_size": step}
-    )
+    path = need("torchdiffeq").odeint(lambda t, y: velocity.at(float(t), y), x, times, **how)
     last: Tensor = path[-1]
     return last
 

@@ -29,7 +29,8 @@ import torch
 from torch import Tensor, nn
 
 from plusone.errors import InputError
-from plusone.nn.multigrid.checks import checked_stencil, checked_whole
+from plusone.nn.join import checked_count
+from plusone.nn.multigrid.checks import checked_stencil
 from plusone.nn.multigrid.kernels import Kernels
 from plusone.nn.multigrid.orders import on_levels, zeroth
 from plusone.nn.multigrid.solution import Solution
@@ -76,8 +77,8 @@ class VCycle(nn.Module):
         super().__init__()
         if kernel_size not in (1, 3):
             raise InputError(f"kernel_size is {kernel_size}; a smoother's kernel is 1 or 3 wide.")
-        pre, post = checked_whole(pre, "pre", least=0), checked_whole(post, "post", least=0)
-        coarsest = checked_whole(coarsest, "coarsest", least=1)
+        pre, post = checked_count(pre, "pre", least=0), checked_count(post, "post", least=0)
+        coarsest = checked_count(coarsest, "coarsest", least=1)
         if pre + post == 0:
             raise InputError(f"pre={pre} and post={post} sweeps; give 0 or more, and one in all.")
         a = checked_stencil(stencil, dtype or torch.get_default_dtype())
@@ -144,7 +145,7 @@ class VCycle(nn.Module):
         self._check(f, f if start is None else start)
         if not isinstance(tolerance, int | float) or not 0 <= tolerance < math.inf:
             raise InputError(f"tolerance is {tolerance!r}; it must be a number, 0 or more.")
-        max_cycles = checked_whole(max_cycles, "max_cycles", least=0)
+        max_cycles = checked_count(max_cycles, "max_cycles", least=0)
         for name, given in (("f", f), ("start", start)):
             if given is not None and not bool(torch.isfinite(given).all()):
                 raise InputError(f"{name} holds NaN or infinity, {_first_place(given)}.")
