@@ -19,6 +19,7 @@ from fix import broken
 from plusone.errors import InputError
 from plusone.fix import Plan, load
 from plusone.fix.branching import factors_in_words
+from plusone.fix.chains import Style, chain_edits
 from plusone.fix.edits import (
     CancelSkip,
     CloseSkip,
@@ -32,8 +33,10 @@ from plusone.fix.edits import (
     WrapInSkip,
 )
 from plusone.fix.pasted import code_of
+from plusone.fix.sites import survey
 from plusone.fix.surgery import edited
 from plusone.fix.text import plan_text
+from plusone.target.subject import subject_of
 
 ROWS = 32
 
@@ -510,6 +513,17 @@ def test_a_net_that_learns_its_batch_far_more_slowly_than_its_repair_is_repaired
     assert "in a trial the model comes to" in plan.reason
 
 
+def plain_tanh() -> tuple[nn.Module, Tensor, Tensor]:
+    """20 layers with batch norm and no skip, which the scan gives an even chance; and a task."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for _ in range(20):
+        layers += [nn.Linear(32, 32, bias=False), nn.BatchNorm1d(32), nn.Tanh()]
+    net = nn.Sequential(nn.Linear(16, 32), *layers, nn.Linear(32, 4))
+    x = torch.randn(64, 16)
+    return net, x, (x[:, :2] > 0).long() @ torch.tensor([1, 2])
+
+
 @pytest.mark.parametrize(
     ("steps", "faster", "num_edits"), [(0, 4.0, 0), (60, 4.0, 0), (60, 1.0, 21)]
 )
@@ -517,18 +531,39 @@ def test_a_long_plain_run_has_to_pass_a_trial_even_if_its_scan_is_fair(
     steps: int, faster: float, num_edits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules["plusone.fix.choose"], "_FASTER", faster)
-    torch.manual_seed(0)
-    layers: list[nn.Module] = []
-    for _ in range(20):
-        layers += [nn.Linear(32, 32, bias=False), nn.BatchNorm1d(32), nn.Tanh()]
-    net = nn.Sequential(nn.Linear(16, 32), *layers, nn.Linear(32, 4))
-    x = torch.randn(64, 16)
-    labels = (x[:, :2] > 0).long() @ torch.tensor([1, 2])
+    net, x, labels = plain_tanh()
     plan = plusone.fix(net, x, labels, F.cross_entropy, trial_steps=steps).plan
     assert plan.predicted is not None
     assert plan.predicted.before.label == "trainable"
     assert len(plan.edits) == num_edits
     assert ("have no skip" in plan.reason) == bool(steps)
+
+
+def test_layers_that_only_widen_are_skipped_together_without_a_projection() -> None:
+    widened = [m for _ in range(4) for m in (nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8))]
+    narrowed = [m for _ in range(4) for m in (nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 8))]
+
+    def parts(layers: list[nn.Module]) -> list[str]:
+        net = nn.Sequential(nn.Linear(6, 8), *layers, nn.Linear(8, 3))
+        edits = chain_edits(survey(subject_of(net, torch.randn(4, 6))), Style(has_projections=True))
+        assert edits
+        return [part.name for edit in edits for part in edit.parts]
+
+    assert "LinearProjection" not in parts(widened)
+    assert "LinearProjection" in parts(narrowed)  # no way around what may be a latent
+
+
+@pytest.mark.parametrize(("is_sure", "num_edits"), [(True, 21), (False, 0)])
+def test_a_repair_need_be_less_fast_where_the_scan_is_sure(
+    is_sure: bool, num_edits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["plusone.fix.choose"]
+    monkeypatch.setattr(module, "_SURE", 1.0 if is_sure else 0.0)
+    monkeypatch.setattr(module, "_FASTER", 100.0)
+    monkeypatch.setattr(module, "_FASTER_SURE", 1.0)
+    net, x, labels = plain_tanh()
+    plan = plusone.fix(net, x, labels, F.cross_entropy, trial_steps=60).plan
+    assert len(plan.edits) == num_edits
 
 
 class Written(Summed):
