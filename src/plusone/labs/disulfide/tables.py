@@ -147,8 +147,9 @@ def _hosts(runs: Runs) -> Table:
     assert isinstance(names, list)
     assert isinstance(numbers, list)
     return Table(
-        title="One graph code: log10 of the number of paths, resistance from end to end, "
-        "smallest cut, decades of the gradient with branches of second moment 1/2",
+        title="One graph code, from end to end: log10 of the number of paths, fewest and mean "
+        "branches on one, fewest edges in any direction (hops), resistance, smallest cut, decades "
+        "of the gradient with branches of second moment 1/2",
         columns=("graph", *NUMBERS),
         rows=tuple((str(name), *map(float, row)) for name, row in zip(names, numbers, strict=True)),
     )
