@@ -118,8 +118,9 @@ def test_the_first_alternate_location_counts_and_insertion_codes_tell_residues_a
     assert piece.coordinates[3][0] == pytest.approx(15.2)
 
 
-def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "bpti.pdb.gz"
+@pytest.mark.parametrize("name", ["bpti.pdb.gz", "bpti.pdb"])
+def test_a_gzipped_file_is_read_whatever_its_name_is(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
     file.write_bytes(gzip.compress((STRUCTURES / "bpti.pdb").read_bytes()))
     assert read_structure(file).pieces[0].bonds == bonded("bpti").bonds
 

@@ -138,9 +138,11 @@ def test_scan_finds_one_identity_skip_around_each_step() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Euler(nn.Identity(), step=0.0), "step is 0; it must be a finite number"),
+        (lambda: Euler(nn.Identity(), step=0.0), "step is 0.0; it must be a finite number"),
         (lambda: Euler(nn.Identity(), step=math.nan), "step is nan"),
         (lambda: Euler(nn.Identity(), step="a"), "step is 'a'"),  # type: ignore[arg-type]
+        (lambda: Euler(nn.Identity(), step=True), "step is True"),
+        (lambda: Euler(nn.Linear), "the branch of Euler is the class Linear; it must"),  # type: ignore[arg-type]
         (lambda: refined(nn.Linear(2, 2)), "Linear is no row of blocks"),  # type: ignore[arg-type]
         (lambda: refined([nn.Linear(2, 2)]), "Linear is no Integrator"),
         (lambda: Euler(nn.Linear(6, 3).double())(points()), r"gives \(5, 3\) for an input of"),

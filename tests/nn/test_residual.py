@@ -196,3 +196,10 @@ def test_a_branch_that_writes_over_its_input_is_refused() -> None:
 def test_what_is_no_part_is_refused_in_one_sentence(options: dict, words: str) -> None:
     with pytest.raises(InputError, match=words.replace("(", r"\(")):
         Residual(nn.Linear(6, 6), **options)
+
+
+def test_a_class_or_a_number_is_no_branch() -> None:
+    with pytest.raises(InputError, match="the branch is the class Linear; it must be a module"):
+        Residual(nn.Linear)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="the branch is 3; it must be a module"):
+        Residual(3)  # type: ignore[arg-type]

@@ -46,13 +46,19 @@ class Integrator(nn.Module):
 
     def __init__(self, branch: nn.Module, *, step: float = 1.0) -> None:
         super().__init__()
-        if not callable(branch):
+        if not callable(branch) or isinstance(branch, type):
+            got = f"the class {branch.__name__}" if isinstance(branch, type) else repr(branch)
             raise InputError(
-                f"the branch of {type(self).__name__} is {branch!r}; it must be a module that "
+                f"the branch of {type(self).__name__} is {got}; it must be a module that "
                 "gives a tensor of its input's shape."
             )
-        if not isinstance(step, int | float) or not math.isfinite(step) or step == 0:
-            shown = f"{step:g}" if isinstance(step, int | float) else repr(step)
+        if (
+            isinstance(step, bool)
+            or not isinstance(step, int | float)
+            or not math.isfinite(step)
+            or step == 0
+        ):
+            shown = repr(step) if isinstance(step, bool | str) else f"{step}"
             raise InputError(f"step is {shown}; it must be a finite number that is not 0.")
         self.branch = branch
         self.step = float(step)

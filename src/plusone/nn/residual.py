@@ -55,7 +55,7 @@ class Residual(nn.Module):
         if placement not in get_args(Placement):
             names = ", ".join(get_args(Placement))
             raise InputError(f"placement is {placement!r}; it must be one of {names}.")
-        _check(skip, norm)
+        _check(branch, skip, norm)
         is_join = isinstance(skip, Join)
         if is_join and scale is not None:
             raise InputError(
@@ -148,7 +148,10 @@ def version_of(x: Tensor) -> int | None:
     return x._version
 
 
-def _check(skip: object, norm: object) -> None:
+def _check(branch: object, skip: object, norm: object) -> None:
+    if not callable(branch) or isinstance(branch, type):
+        got = f"the class {branch.__name__}" if isinstance(branch, type) else repr(branch)
+        raise InputError(f"the branch is {got}; it must be a module.")
     if skip is not None and not isinstance(skip, nn.Module):
         raise InputError(
             f"skip is {skip!r}; it must be a module that takes x to the branch's shape, or None "

@@ -110,6 +110,15 @@ def test_a_stencil_that_sums_to_zero_but_for_rounding_is_the_same_on_every_grid(
     assert on_levels(torch.tensor(stencil_of(0.5)), 3)[2][1, 1] == 4 + 16 * 0.5
 
 
+def test_a_stencil_that_float32_would_round_is_solved_as_it_was_given() -> None:
+    n, f = 31, torch.randn(31, 31, dtype=torch.float64)
+    found = VCycle(stencil=stencil_of(0.01)).solve(f, tolerance=1e-11)
+    a = sp.csc_matrix(poisson(n) + 0.01 * sp.identity(n * n))
+    exact = spsolve(a, f.numpy().ravel() / (n + 1) ** 2)
+    difference = np.abs(found.u.numpy().ravel() - exact).max() / np.abs(exact).max()
+    assert difference < 1e-10  # 4.01 rounded to float32 is another operator: 1e-5 away
+
+
 def test_what_diverges_ends_soon_with_the_best_that_it_had() -> None:
     _, f = problem(63)
     cycle = VCycle(stencil=stencil_of(-0.5), dtype=torch.float64)  # indefinite
@@ -339,6 +348,11 @@ def with_nan() -> torch.Tensor:
         (lambda: VCycle().solve(with_nan()), "f holds NaN or infinity, first at [1, 0, 3]"),
         (lambda: VCycle().solve(torch.ones(2, 7, 7), start=with_nan()), "start holds NaN"),
         (lambda: VCycle().solve(torch.ones(7, 7, device="meta")), "f is on the meta device"),
+        (
+            lambda: VCycle().solve(torch.eye(7).to_sparse()),
+            "f is torch.sparse_coo; it must be dense",
+        ),
+        (lambda: VCycle().to("meta").solve(torch.ones(7, 7)), "the VCycle is on the meta device"),
         (lambda: VCycle().solve(torch.ones(7, 7), tolerance=math.nan), "tolerance is nan"),
         (lambda: VCycle().solve(torch.ones(7, 7), tolerance="x"), "tolerance is 'x'"),  # type: ignore[arg-type]
         (lambda: VCycle().solve(torch.ones(7, 7), max_cycles=-1), "max_cycles is -1"),

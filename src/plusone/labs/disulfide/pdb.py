@@ -31,6 +31,7 @@ LONGEST_JUMP = 4.0
 # A peptide bond is 1.33 A.
 LONGEST_PEPTIDE = 2.0
 SHORTEST_PIECE = 8
+_GZIP = b"\x1f\x8b"
 
 Pair = tuple[int, int]
 Lies = Literal["piece", "chains", "gap", "short"]
@@ -97,7 +98,7 @@ def read_structure(path: str | Path) -> Structure:
     file = Path(path)
     try:
         content = file.read_bytes()
-        if file.suffix == ".gz":
+        if content.startswith(_GZIP):  # whatever the file's name is
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"'{file}' cannot be read: {error}") from error

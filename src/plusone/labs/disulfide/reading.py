@@ -20,13 +20,16 @@ NETS = ("none", "bonds", "random places", "local")
 class Recorded:
     """The disulfide bonds of all structures' records, before any chain is left out as a repeat.
 
-    `num_between` lie between two chains, `num_elsewhere` across missing residues, in a stretch too
-    short for a graph, or with a symmetric copy. `cut` are the chains with missing residues.
+    `num_between` lie between two chains, `num_across` across missing residues, `num_short` in a
+    stretch too short for a graph, `num_copies` to a symmetric copy of the molecule. `cut` are the
+    chains with missing residues.
     """
 
     num_bonds: int
     num_between: int
-    num_elsewhere: int
+    num_across: int
+    num_short: int
+    num_copies: int
     refuted: tuple[str, ...]
     unrecorded: tuple[str, ...]
     num_compared: int
@@ -55,7 +58,9 @@ def recorded_of(structures: Sequence[Run]) -> Recorded:
     return Recorded(
         num_bonds=total("recorded"),
         num_between=total("between"),
-        num_elsewhere=total("elsewhere"),
+        num_across=total("across"),
+        num_short=total("short"),
+        num_copies=total("copies"),
         refuted=named("refuted"),
         unrecorded=named("unrecorded"),
         num_compared=total("compared"),
@@ -138,7 +143,9 @@ def about_chains(records: Recorded, pieces: Pieces, repeats: Mapping[str, str]) 
 def _where(records: Recorded) -> str:
     others = (
         (records.num_between, "between two chains"),
-        (records.num_elsewhere, "outside any unbroken stretch of a chain"),
+        (records.num_across, "across missing residues"),
+        (records.num_short, "in a stretch of fewer than eight residues"),
+        (records.num_copies, "to a symmetric copy of the molecule"),
         (len(records.refuted), "refuted by the distance of the sulfurs"),
     )
     inside = records.num_bonds - sum(count for count, _ in others)

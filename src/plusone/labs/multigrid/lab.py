@@ -23,14 +23,14 @@ from plusone.labs.multigrid.grids import (
 )
 from plusone.labs.multigrid.learning import trained
 
-LARGEST_AMG = 255
+LARGEST_MATRIX = 255
 MODES_SIDE = 31
 
 
 def plan(is_full: bool) -> Plan:
     sides = (31, 63, 127, 255, 511, 1023) if is_full else (31, 63, 127, 255)
     cut = 255 if is_full else 63
-    steps = (300, 150) if is_full else (80, 50)
+    steps = (300, 150) if is_full else (160, 50)
     return Plan(
         arms=(
             *(Arm(name=f"{n} x {n}", options={"side": n}) for n in sides),
@@ -60,8 +60,8 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
             "cycles": cycles,
             "operations": operations(side),
             "microseconds": each,
-            "amg": list(amg(side, generator)) if side <= LARGEST_AMG else [math.nan] * 2,
-            "difference": difference(side, generator) if side <= LARGEST_AMG else math.nan,
+            "amg": list(amg(side, generator)),
+            "difference": difference(side, generator) if side <= LARGEST_MATRIX else math.nan,
         }
     if arm.name in PARTS:
         return without(arm.name, int(arm.options["cut"]), generator)

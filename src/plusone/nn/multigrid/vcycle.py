@@ -53,8 +53,7 @@ class VCycle(nn.Module):
 
     Grids have H x W interior points and the spacing 1 / (W + 1). `stencil` is A at spacing 1
     (Poisson's without one); A is it over h^2. Its entries may sum to c, which adds c u / h^2 to A
-    (of the diagonal's sign; `dtype=torch.float64` keeps its digits), but first-order terms are
-    refused. `pre` and `post` count sweeps; their kernels are parameters of side `kernel_size`, 1 or
+    (of the diagonal's sign), but first-order terms are refused. `pre` and `post` count sweeps; their kernels are parameters of side `kernel_size`, 1 or
     3, and begin at `weights` over A's diagonal (without them Chebyshev's for the upper frequencies;
     for one sweep that is 0.8). `restriction` and `prolongation` are parameters that need
     `requires_grad_()` to be trained. `skips=False` is the twin whose decoder drops u: u' = P e.
@@ -81,7 +80,8 @@ class VCycle(nn.Module):
         coarsest = checked_count(coarsest, "coarsest", least=1)
         if pre + post == 0:
             raise InputError(f"pre={pre} and post={post} sweeps; give 0 or more, and one in all.")
-        a = checked_stencil(stencil, dtype or torch.get_default_dtype())
+        dtype = dtype or torch.get_default_dtype()
+        a = checked_stencil(stencil, dtype)
         zeroth(a)  # refuses a first-order term
         if weights is not None and not isinstance(weights, Sequence):
             raise InputError(f"the weights are {weights!r}; give one for each sweep, in a list.")
@@ -96,18 +96,21 @@ class VCycle(nn.Module):
         self.num_pre, self.skips, self.coarsest = pre, skips, coarsest
         self.stencil: Tensor
         self.register_buffer("stencil", a)
-        kernels = a.new_zeros(pre + post, kernel_size, kernel_size)
+        kernels = torch.zeros(pre + post, kernel_size, kernel_size, dtype=torch.float64)
         middle = kernel_size // 2
         kernels[:, middle, middle] = a.new_tensor(list(weights)) / a[1, 1]
-        self.smoothers = nn.Parameter(kernels)
-        weighting = a.new_tensor(FULL_WEIGHTING)
+        self.smoothers = nn.Parameter(kernels.to(dtype))
+        weighting = torch.tensor(FULL_WEIGHTING, dtype=dtype)
         self.restriction = nn.Parameter(weighting.clone(), requires_grad=False)
         self.prolongation = nn.Parameter(4 * weighting, requires_grad=False)
         self._inverses: dict[tuple[object, ...], Tensor] = {}
 
     def forward(self, u: Tensor, f: Tensor) -> Tensor:
-        """Raises:
-        InputError: u and f are no two tensors [..., H, W] of one shape that can be coarsened.
+        """What one cycle makes of u; NaN or infinity in u or f spreads, and `solve` refuses it.
+
+        Raises:
+            InputError: u and f are no two dense tensors [..., H, W] of one shape and type that can
+                be coarsened, or the net is on the meta device.
         """
         self._check(f, u)
         rows, columns = f.shape[-2:]
@@ -239,8 +242,15 @@ class VCycle(nn.Module):
                     f"{name} is {x.dtype} of shape {tuple(x.shape)}; it must be numbers on a grid, "
                     "[..., H, W]."
                 )
+            if x.layout != torch.strided:
+                raise InputError(f"{name} is {x.layout}; it must be dense: give {name}.to_dense().")
             if x.is_meta:
                 raise InputError(f"{name} is on the meta device and holds no numbers.")
+        if self.smoothers.is_meta:
+            raise InputError(
+                "the VCycle is on the meta device and holds no numbers; make it on another, or "
+                "move it with to_empty() and load its state."
+            )
         if u.shape != f.shape:
             raise InputError(
                 f"u has the shape {tuple(u.shape)} and f {tuple(f.shape)}; they must be the same."
