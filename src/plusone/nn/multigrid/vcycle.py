@@ -53,12 +53,13 @@ class VCycle(nn.Module):
 
     Grids have H x W interior points and the spacing 1 / (W + 1). `stencil` is A at spacing 1
     (Poisson's without one); A is it over h^2. Its entries may sum to c, which adds c u / h^2 to A
-    (of the diagonal's sign), but first-order terms are refused. `pre` and `post` count sweeps; their kernels are parameters of side `kernel_size`, 1 or
-    3, and begin at `weights` over A's diagonal (without them Chebyshev's for the upper frequencies;
-    for one sweep that is 0.8). `restriction` and `prolongation` are parameters that need
-    `requires_grad_()` to be trained. `skips=False` is the twin whose decoder drops u: u' = P e.
-    (`solve` adds each cycle's e to u, which is a skip too, so it converges even so.) Sizes: n + 1
-    points must halve until some 8 are left.
+    (of the diagonal's sign), but first-order terms are refused. `pre` and `post` count sweeps;
+    their kernels are parameters of side `kernel_size`, 1 or 3, and begin at `weights` over A's
+    diagonal (without them Chebyshev's for the upper frequencies; for one sweep that is 0.8).
+    `restriction` and `prolongation` are parameters that need `requires_grad_()` to be trained.
+    `skips=False` is the twin whose decoder drops u: u' = P e. (`solve` adds each cycle's e to u,
+    which is a skip too, so it converges even so.) Sizes: n + 1 points must halve until some 8 are
+    left.
     """
 
     def __init__(
