@@ -16,7 +16,7 @@ env: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --quiet torch
-	$(PIP) --quiet --editable ".[zoo,demo,labs,landscape,dev]"
+	$(PIP) --quiet --editable ".[zoo,demo,labs,landscape,search,dev]"
 	touch $@
 
 demo: $(STAMP)

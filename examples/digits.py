@@ -70,3 +70,13 @@ def _example(*, has_skips: bool) -> Example:
     inputs = torch.tensor(pixels[:NUM_SAMPLES] / 16.0, dtype=torch.float32)
     targets = torch.tensor(classes[:NUM_SAMPLES], dtype=torch.int64)
     return model, inputs, targets, F.cross_entropy
+
+
+def layers() -> Example:
+    """24 linear layers with ReLU and no skip, on all digits: for `plusone search`."""
+    torch.manual_seed(0)
+    hidden = [m for _ in range(23) for m in (nn.Linear(32, 32), nn.ReLU())]
+    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), *hidden, nn.Linear(32, 10))
+    pixels, classes = load_digits(return_X_y=True)
+    inputs = torch.tensor(pixels / 16.0, dtype=torch.float32)
+    return model, inputs, torch.tensor(classes, dtype=torch.int64), F.cross_entropy

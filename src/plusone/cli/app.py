@@ -20,6 +20,7 @@ COMMANDS = {
     "diff": "Compare two targets, or two reports saved with --json.",
     "predict": "Predict the gradient from depth, skip density and gain in closed form.",
     "fix": "Plan edits that make a model train, as a diff and as code, and prove them.",
+    "search": "Find where the skips should go: patterns tried out with theory as the guide.",
     "landscape": "Measure the loss surface and the Hessian around a model's parameters.",
     "rule": "Explain a finding's code; without a code, list all.",
     "doctor": "Show versions, threads and which extras are missing.",
@@ -30,6 +31,7 @@ EXAMPLES = {
     "diff": "plusone diff before.json after.json",
     "predict": "plusone predict --depth 200 --density 0.3 --activation relu",
     "fix": "plusone fix nets.py:build --verify 100",
+    "search": "plusone search examples/digits.py:layers --trials 20 --storage digits.journal",
     "landscape": "plusone landscape examples/digits.py:residual --points 25 --svg surface.svg",
     "rule": "plusone rule G201",
     "doctor": "plusone doctor",
@@ -42,6 +44,7 @@ EXITS = {
     "predict": "0 predicted, whatever the label; 2 the options fit no stack.",
     "fix": "0 nothing to repair, 1 there is a plan or trouble that none mends, 2 could not be "
     "judged, edited or run.",
+    "search": "0 searched, whatever was found; 2 nothing can be searched or trained.",
     "landscape": "0 measured, as nothing is judged; 2 could not run.",
     "rule": "0 explained, 2 there is no such code.",
     "doctor": "0, also where extras are missing.",

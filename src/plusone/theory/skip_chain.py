@@ -48,7 +48,8 @@ class SkipChain:
     "first", F(x) = W phi(N(x)), or "last", F(x) = phi(W N(x)), as in a user's Sequential of Linear
     and ReLU. `has_norm`: N is a norm (of the layer) in front of the branch, which divides by the
     stream's deviation; otherwise the identity. `width` is the number of units, None for so many
-    that nothing fluctuates.
+    that nothing fluctuates. `moment` is as `strength` for the second moment of the branch's output,
+    where that was measured and is another; None for the same.
     """
 
     strength: FloatArray
@@ -56,6 +57,7 @@ class SkipChain:
     order: Order = "first"
     has_norm: bool = False
     width: int | None = None
+    moment: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -189,7 +191,8 @@ def _branch(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """ln V, ln D and mu / sqrt(V) of a branch that is entered by a stream of this second moment."""
     phi, factor = chain.activation, FAN_FACTOR[chain.activation]
-    log_a = _log(np.array(chain.strength[layer] * factor))
+    strength = chain.strength if chain.moment is None else chain.moment
+    log_a = _log(np.array(strength[layer] * factor))
     seen = np.zeros_like(log_q) if chain.has_norm else log_q
     into = seen if chain.order == "first" else seen + log_a
     outside = log_a if chain.order == "first" else 0.0

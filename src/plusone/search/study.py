@@ -1,0 +1,289 @@
+"""`plusone.search.search`: patterns of skips tried out on a model, on a study of Optuna's."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from plusone.errors import InputError
+from plusone.fix.edits import Edit
+from plusone.search.guide import chain_of, laws, promise, screened
+from plusone.search.result import Result, Tried
+from plusone.search.samplers import (
+    AGAIN,
+    SAMPLERS,
+    SamplerName,
+    choices_of,
+    pattern_of,
+    sampler_of,
+)
+from plusone.search.space import Pattern, Space, SpaceConfig, space_of
+from plusone.search.storage import WORKER, close, quietly, storage_of, take_up_lost, worker
+from plusone.search.training import Outcome, Training, check_training, trained
+from plusone.target.extras import import_extra
+from plusone.target.subject import Subject
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
+
+Tell = Callable[[str, float], None]
+
+# Theory's own trials before TPE goes on from them, and the share of random patterns by their
+# promise below which one is not trained.
+PRIOR, PRUNED_BELOW = 8, 0.5
+_MOST_PRUNED = 20
+_WAIT = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchConfig:
+    """How many patterns are trained, who chooses them, and where the study is kept.
+
+    `trials` are trained ones in all of the study, whoever trained them, besides those without
+    skips, with all and with periodic ones, which always run. `sampler`: "theory" begins with the
+    most promising patterns in closed form, goes on with TPE (Bergstra et al. 2011) and leaves out
+    what theory expects less of than of the middle of random patterns; "tpe", "evolution"
+    (regularised, Real et al. 2019, arXiv 1802.01548) and "random" know no theory. `storage` is a
+    journal file or a database's URL, None to keep nothing. `jobs` trials are in flight at once
+    where an executor runs them.
+    """
+
+    trials: int = 20
+    sampler: SamplerName = "theory"
+    storage: str | None = None
+    name: str = "search"
+    jobs: int = 1
+    space: SpaceConfig = field(default_factory=SpaceConfig)
+    training: Training = field(default_factory=Training)
+
+    @property
+    def seed(self) -> int:
+        """Of the training and of what is drawn."""
+        return self.training.seed
+
+
+class _Surplus(Exception):
+    """The study has all its trials: another worker was quicker."""
+
+
+def search(
+    subject: Subject,
+    config: SearchConfig | None = None,
+    *,
+    executor: Executor | None = None,
+    tell: Tell | None = None,
+) -> Result:
+    """The patterns that were tried, best first; the subject's model is left as it was.
+
+    A study of the same name in the same storage goes on where it was, also with other workers at
+    work on it; Ctrl-C ends it and keeps what is finished. Cost: `config.trials` trainings and those
+    of up to four baselines, less what the study holds already.
+
+    Raises:
+        InputError: nothing can be searched or trained, the storage cannot be reached, or it holds
+            a study of another space or training under this name.
+        MissingExtraError: Optuna is not installed.
+    """
+    config = config or SearchConfig()
+    _check(config)
+    check_training(subject, config.training)
+    space = space_of(subject, config.space)
+    return _Search(space, config, executor, tell or (lambda stage, share: None)).run()
+
+
+def _check(config: SearchConfig) -> None:
+    if config.trials < 1:
+        raise InputError(f"trials is {config.trials}; it must be 1 or more")
+    if config.jobs < 1:
+        raise InputError(f"jobs is {config.jobs}; it must be 1 or more")
+    if config.sampler not in SAMPLERS:
+        raise InputError(f"sampler is {config.sampler!r}; it is one of {', '.join(SAMPLERS)}")
+
+
+class _Search:
+    def __init__(
+        self, space: Space, config: SearchConfig, executor: Executor | None, tell: Tell
+    ) -> None:
+        self.space, self.config, self.executor, self.tell = space, config, executor, tell
+        self.optuna = import_extra("optuna", extra="search")
+        self.named = space.named()
+        first = list(self.named.values())
+        self.chain, self.bar = None, -math.inf
+        if config.sampler == "theory":
+            self.chain = chain_of(space, seed=config.seed)
+            pool, heights = screened(space, self.chain, seed=config.seed)
+            order = sorted(range(len(pool)), key=lambda k: -heights[k])
+            self.bar = float(heights[order[int(PRUNED_BELOW * len(order))]])
+            known = set(first)
+            fresh = [pool[k] for k in order if pool[k] not in known]
+            first += fresh[: min(PRIOR, config.trials)]
+        self.first = tuple(first)
+        self.total = len(self.named) + config.trials
+
+    def run(self) -> Result:
+        place = self.config.storage
+        self.storage = None if place is None else storage_of(place)
+        try:
+            return self._run(self._study())
+        finally:
+            if self.storage is not None:
+                close(self.storage)
+
+    def _run(self, study: Study) -> Result:
+        is_interrupted = False
+        try:
+            while not self._is_done(study):
+                lost = take_up_lost(study)
+                if lost or self._missing(study) > 0:
+                    self._some_trials(study)
+                else:  # all are taken, and those of others may yet be lost
+                    self.tell("waiting for other workers", 1.0)
+                    time.sleep(_WAIT)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        return self._result(study, is_interrupted=is_interrupted)
+
+    def _study(self) -> Study:
+        optuna, config = self.optuna, self.config
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            study: Study = optuna.create_study(
+                storage=self.storage,
+                study_name=config.name,
+                direction="maximize",
+                sampler=sampler_of(self.space, config.sampler, self.first, config.seed),
+                load_if_exists=True,
+            )
+        except (ValueError, KeyError) as error:
+            raise InputError(
+                f"--storage {config.storage} is no journal of a search; give another file"
+            ) from error
+        found, own = study.user_attrs.get("space"), self._fingerprint()
+        if found is None:
+            study.set_user_attr("space", own)
+        elif found != own:
+            raise InputError(
+                f"the study '{config.name}' in {config.storage} is of another model, space, "
+                "sampler or training; give another name (--study), or the options it was begun with"
+            )
+        return study
+
+    def _fingerprint(self) -> str:
+        places = [(p.path, tuple(p.shape)) for p in self.space.places]
+        config = self.config
+        told = (places, self.space.reach, config.space, config.training, config.sampler)
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+    def _some_trials(self, study: Study) -> None:
+        """Trials until none is left to begin."""
+
+        def stop(study: Study, trial: FrozenTrial) -> None:
+            self._told(study)
+            if self._missing(study) <= 0:
+                study.stop()
+
+        with quietly():
+            study.optimize(
+                self._objective,
+                n_trials=None,
+                n_jobs=self.config.jobs if self.executor is not None else 1,
+                catch=(_Surplus,),
+                callbacks=[stop],
+            )
+
+    def _objective(self, trial: Trial) -> float:
+        trial.set_user_attr(WORKER, worker())
+        study = trial.study
+        params = {
+            name: trial.suggest_categorical(name, choices)
+            for name, choices in choices_of(self.space).items()
+        }
+        pattern = pattern_of(self.space, params)
+        number = int(trial.user_attrs.get(AGAIN, trial.number))
+        if self._begun(study, before=trial.number) >= self.total:
+            study.stop()
+            raise _Surplus
+        for name, baseline in self.named.items():
+            if number < len(self.named) and baseline == pattern:
+                trial.set_user_attr("baseline", name)
+        if number >= len(self.first):
+            self._prune(study, pattern)
+        for other in _trials(study, "COMPLETE"):
+            if other.params == params and "parameters" in other.user_attrs:
+                trial.set_user_attr("parameters", other.user_attrs["parameters"])
+                trial.set_user_attr("repeats", other.number)
+                return _value(other)
+        outcome = self._outcome(self.space.edits(pattern))
+        trial.set_user_attr("parameters", outcome.num_parameters)
+        trial.set_user_attr("seconds", outcome.seconds)
+        return outcome.score
+
+    def _outcome(self, edits: tuple[Edit, ...]) -> Outcome:
+        subject, training = self.space.subject, self.config.training
+        if self.executor is not None:
+            return self.executor.submit(trained, subject, edits, training).result()
+        return trained(subject, edits, training)
+
+    def _prune(self, study: Study, pattern: Pattern) -> None:
+        """Leaves out what exceeds the budget, and what theory expects little of."""
+        if self.space.excess(pattern):
+            raise self.optuna.TrialPruned
+        most = _MOST_PRUNED * self.config.trials
+        if self.chain is None or len(_trials(study, "PRUNED")) >= most:
+            return
+        expected = promise(laws(self.space, self.chain, [pattern]), self.space.num_layers)
+        if expected[0] < self.bar:
+            raise self.optuna.TrialPruned
+
+    def _begun(self, study: Study, *, before: int | None = None) -> int:
+        """How many trials are finished or at work, of those before a number."""
+        found = _trials(study, "COMPLETE", "RUNNING")
+        return sum(before is None or t.number < before for t in found)
+
+    def _missing(self, study: Study) -> int:
+        return self.total - self._begun(study)
+
+    def _is_done(self, study: Study) -> bool:
+        return len(_trials(study, "COMPLETE")) >= self.total
+
+    def _told(self, study: Study) -> None:
+        done = _trials(study, "COMPLETE")
+        best = max(map(_value, done), default=0.0)
+        self.tell(f"{len(done)} of {self.total} trained, best {best:.4g}", len(done) / self.total)
+
+    def _result(self, study: Study, *, is_interrupted: bool) -> Result:
+        tried = [
+            Tried(
+                pattern=pattern_of(self.space, t.params),
+                score=_value(t),
+                number=t.number,
+                num_parameters=int(t.user_attrs.get("parameters", 0)),
+                seconds=float(t.user_attrs.get("seconds", 0.0)),
+                baseline=str(t.user_attrs.get("baseline", "")),
+            )
+            for t in _trials(study, "COMPLETE")
+        ]
+        return Result(
+            space=self.space,
+            tried=tuple(sorted(tried, key=lambda t: (-t.score, t.pattern.num_skips, t.number))),
+            num_pruned=len(_trials(study, "PRUNED")),
+            sampler=self.config.sampler,
+            seed=self.config.seed,
+            is_interrupted=is_interrupted,
+        )
+
+
+def _trials(study: Study, *names: str) -> list[FrozenTrial]:
+    """The study's trials in these states, by name."""
+    states = import_extra("optuna", extra="search").trial.TrialState
+    return study.get_trials(deepcopy=False, states=tuple(states[name] for name in names))
+
+
+def _value(trial: FrozenTrial) -> float:
+    return -math.inf if trial.value is None else trial.value

@@ -1,0 +1,151 @@
+"""A pattern's score: its accuracy, or its loss, on samples that it was not trained on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from plusone.capture.sandbox import sandbox
+from plusone.errors import InputError
+from plusone.fix.edits import Edit
+from plusone.fix.surgery import edited
+from plusone.target.subject import Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """`steps` of Adam on minibatches of `batch` samples, the same for every pattern of a `seed`.
+
+    The share `held_out` of the target's samples is kept for the score.
+    """
+
+    steps: int = 200
+    batch: int = 64
+    learning_rate: float = 1e-3
+    held_out: float = 0.25
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """`score` is the accuracy on held-out samples, of class targets, else minus their mean loss.
+
+    -infinity (or an accuracy of 0) where the training diverged. `seconds` are of this trial.
+    """
+
+    score: float
+    num_parameters: int
+    seconds: float
+
+
+def check_training(subject: Subject, training: Training) -> None:
+    """Raises InputError unless the subject's batch can be split, trained on and judged."""
+    if subject.loss_fn is None:
+        raise InputError(
+            f"{subject.name} comes without a loss, so that no pattern can be trained: let it give "
+            "(model, inputs, targets, loss), or name one (--loss cross-entropy)"
+        )
+    if training.steps < 1:
+        raise InputError(f"steps is {training.steps}; it must be 1 or more")
+    if training.batch < 1:
+        raise InputError(f"batch is {training.batch}; it must be 1 or more")
+    if not 0 < training.held_out < 1:
+        raise InputError(f"held_out is {training.held_out:g}; it must lie between 0 and 1")
+    if not training.learning_rate > 0 or not math.isfinite(training.learning_rate):
+        raise InputError(f"learning_rate is {training.learning_rate:g}; it must be above 0")
+    if not any(p.requires_grad for p in subject.model.parameters()):
+        raise InputError(f"no parameter of {subject.name} requires a gradient, so none is trained")
+    total = _num_samples(subject)
+    if total < 8:
+        raise InputError(
+            f"{subject.name} comes with {total} samples, of which some are held out for the score; "
+            "a search needs 8 or more, and some hundreds to tell patterns apart"
+        )
+
+
+def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Outcome:
+    """Trains a copy of the subject's model with these edits. Nothing of the subject is changed.
+
+    Weights that the edits bring are drawn from the training's seed, as are the split and the
+    batches. A function of plain data, so that any executor can run it in another process.
+    """
+    assert subject.loss_fn is not None
+    begin = time.perf_counter()
+    with sandbox(subject.model), torch.random.fork_rng(devices=[]), torch.enable_grad():
+        model = edited(subject.model, edits, seed=training.seed).train()
+        torch.manual_seed(training.seed)
+        order = torch.randperm(_num_samples(subject))
+        num_kept = max(1, round(training.held_out * len(order)))
+        held, seen = order[:num_kept], order[num_kept:]
+        learning = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(learning, lr=training.learning_rate)
+        is_finite = True
+        queue = torch.empty(0, dtype=torch.long)
+        for _ in range(training.steps):
+            if len(queue) < min(training.batch, len(seen)):
+                queue = torch.cat([queue, seen[torch.randperm(len(seen))]])
+            at, queue = queue[: training.batch], queue[training.batch :]
+            loss = _loss(subject, model, at)[0]
+            is_finite = bool(torch.isfinite(loss))
+            if not is_finite:
+                break
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        score = _score(subject, model.eval(), held, is_finite=is_finite)
+    return Outcome(
+        score=score,
+        num_parameters=sum(p.numel() for p in model.parameters()),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def counts_classes(subject: Subject) -> bool:
+    """Whether the score is an accuracy: the targets are a vector of whole numbers."""
+    targets = subject.targets
+    return isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point()
+
+
+@torch.no_grad()
+def _score(subject: Subject, model: nn.Module, held: Tensor, *, is_finite: bool) -> float:
+    is_class = counts_classes(subject)
+    if is_finite:
+        loss, output = _loss(subject, model, held)
+        is_finite = bool(torch.isfinite(loss))
+    if not is_finite:
+        return 0.0 if is_class else -math.inf
+    if is_class and isinstance(output, Tensor) and output.ndim == 2:
+        targets = subject.targets
+        assert isinstance(targets, Tensor)
+        right = output.argmax(1) == targets[held.to(targets.device)]
+        return float(right.float().mean())
+    return -float(loss)
+
+
+def _loss(subject: Subject, model: nn.Module, at: Tensor) -> tuple[Tensor, object]:
+    total, loss_fn = _num_samples(subject), subject.loss_fn
+    assert loss_fn is not None
+
+    def rows(value: object) -> object:
+        if isinstance(value, Tensor) and value.ndim and len(value) == total:
+            return value[at.to(value.device)]
+        return value
+
+    args, kwargs, targets = pytree.tree_map(rows, (subject.args, subject.kwargs, subject.targets))
+    output = model(*args, **kwargs)
+    loss = loss_fn(output) if subject.targets is None else loss_fn(output, targets)
+    return loss, output
+
+
+def _num_samples(subject: Subject) -> int:
+    found = pytree.tree_leaves((subject.args, subject.kwargs))
+    return next((len(x) for x in found if isinstance(x, Tensor) and x.ndim), 0)
+
+
+Train = Callable[[Subject, tuple[Edit, ...], Training], Outcome]
