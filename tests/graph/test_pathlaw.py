@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from plusone.errors import InputError
 from plusone.graph.exact_paths import exact_path_counts
-from plusone.graph.pathlaw import PathGraph, path_law, path_moments
+from plusone.graph.pathlaw import PathGraph, log10_resolvent, path_law, path_moments
 from plusone.records import PathLaw
 
 from oracle.enumerate_paths import counts_by_length, exact_log10, shares_by_length
@@ -270,3 +270,26 @@ VALID: dict[str, Any] = {
 def test_a_graph_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         PathGraph(**(VALID | change))
+
+
+@given(seed=st.integers(0, 10_000), z=st.sampled_from([0.3, 1.0, 2.5]))
+@settings(max_examples=40, deadline=None)
+def test_the_resolvent_is_that_of_the_matrix_of_edges(seed: int, z: float) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 9))
+    pairs = [(i, j) for j in range(n) for i in range(j) for _ in range(int(rng.integers(0, 3)))]
+    edges = [(i, j, int(rng.integers(0, 4)), 0.0) for i, j in pairs]
+    matrix = np.zeros((n, n))
+    for i, j, length, _ in edges:
+        matrix[i, j] += z**length
+    expected = np.linalg.inv(np.eye(n) - matrix)[0, n - 1]
+    found = log10_resolvent(path_law(graph_of(n, edges, (0,), (n - 1,))), z)
+    if expected == 0:
+        assert found == -math.inf
+    else:
+        assert 10**found == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_resolvent_of_very_deep_nets_stays_finite() -> None:
+    deep = log10_resolvent(path_law(residual_chain(2000)), 0.5)
+    assert deep == pytest.approx(2000 * math.log10(1.5), rel=1e-12)

@@ -217,7 +217,7 @@ def test_broken_records_are_refused_in_one_sentence(lines: list[str], words: str
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (chain_text(12), "'x' has no disulfide bond within a chain; whole entries"),
+        (chain_text(12), "'x' has no disulfide bond within a chain, and no sulfurs that are near"),
         (
             [bond(2, 8, "AB"), *chain_text(10), *chain_text(10, chain="B")],
             "of the bonds that its SSBOND records name, 1 between two chains$",
@@ -436,6 +436,7 @@ def test_one_graph_code_reads_a_scanned_net_and_a_chain() -> None:
     assert scanned["cut"] == 1.0
     assert scanned["decades"] == pytest.approx(3 * math.log10(1.5))
     assert scanned["mean"] == pytest.approx(3.0)
+    assert scanned["resolvent"] == pytest.approx(6 * math.log10(1.5))
     assert scanned["fewest"] == 0
     assert scanned["hops"] >= 1
     found = hosts(58, bonded("bpti").bonds, "bpti")

@@ -16,7 +16,7 @@ from plusone.graph.path_graph import Arcs, FloatArray, IntArray, PathGraph, arcs
 from plusone.graph.path_rows import Row, exit_row, times_power
 from plusone.records import PathLaw
 
-__all__ = ["PathGraph", "PathMoments", "path_law", "path_moments"]
+__all__ = ["PathGraph", "PathMoments", "log10_resolvent", "path_law", "path_moments"]
 
 # log10(2) in two parts: the first has 30 bits, so that its product with an exponent is exact.
 LOG10_2_HIGH = 323228496 / 2**30
@@ -69,6 +69,21 @@ def path_law(graph: PathGraph) -> PathLaw:
         log10_counts=tuple(_log10(row.mantissa[present], row.exponent[present]).tolist()),
         weights=tuple(kept.tolist()) if carried is not None else (),
     )
+
+
+def log10_resolvent(law: PathLaw, z: float) -> float:
+    """log10 of the sum of z ** length over all paths, z > 0; -inf where there is no path.
+
+    It is the entry from input to output of (I - A)^-1, A[s, v] being the sum of z ** length over
+    the edges from s to v: the resolvent of the graph, whose powers of A walk the paths edge by edge
+    (Neumann's series, which ends in a graph without cycles). Branches that hand on a gradient's
+    factor z each make it the gradient's sum over paths.
+    """
+    if not law.lengths:
+        return -math.inf
+    terms = np.asarray(law.log10_counts) + np.asarray(law.lengths) * math.log10(z)
+    largest = float(terms.max())
+    return largest + math.log10(float((10.0 ** (terms - largest)).sum()))
 
 
 def path_moments(graph: PathGraph, *, weighted: bool = False) -> PathMoments:

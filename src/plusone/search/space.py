@@ -88,7 +88,7 @@ class Space:
 
     @cached_property
     def reach(self) -> tuple[tuple[int, ...], ...]:
-        """For each place but the first, the spans of skips that may return there; 0, none, first."""
+        """For each place but the first, the spans of skips that may return there, 0 first."""
         most = self.config.max_span or self.num_layers
         return tuple(
             (0, *(s for s in range(1, min(t, most) + 1) if self._fits(t - s, t)))

@@ -307,7 +307,14 @@ def test_the_benchmark_states_each_power_of_the_cost_and_no_fit_over_them() -> N
 
 
 @pytest.mark.parametrize(
-    ("factor", "dtype"), [(1e-25, torch.float32), (1e25, torch.float32), (1e300, torch.float64)]
+    ("factor", "dtype"),
+    [
+        (1e-25, torch.float32),
+        (1e25, torch.float32),
+        (1e300, torch.float64),
+        (1e-190, torch.float64),
+        (1e-290, torch.float64),
+    ],
 )
 def test_very_small_and_very_large_numbers_are_solved_alike(
     factor: float, dtype: torch.dtype

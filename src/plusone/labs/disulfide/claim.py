@@ -24,7 +24,7 @@ CLAIM = Claim(
         "takes motion from the unfolded chain, and as the only skip of a net of the chain's length "
         "makes that net trainable; with one graph code for both."
     ),
-    equation="R_ij = L+_ii + L+_jj - 2 L+_ij;  entropy = 1.5 R ln det(B^T L+ B);  L = D - A",
+    equation="R_ij = L+_ii + L+_jj - 2 L+_ij;  cost = T (2.1 k + 1.5 R ln det(B^T L+ B))",
     control=(
         "no bonds; as many local bonds (i, i + 3); bonds of the same spans at random places "
         f"({NUM_DRAWS:,} draws); a protein without bonds"

@@ -65,7 +65,7 @@ def _no_bond(structure: Structure) -> str:
             f"'{ssbond(piece.keys[i], piece.keys[j])}'"
         )
     if not structure.num_records:
-        return f"{none}; whole entries of the Protein Data Bank have an SSBOND record for each"
+        return f"{none}, and no sulfurs that are near enough for one"
     reasons = (
         (structure.num_between, "between two chains"),
         (structure.num_across, "across missing residues"),

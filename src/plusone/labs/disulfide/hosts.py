@@ -12,7 +12,7 @@ from torch import nn
 from plusone.capture.eager import record
 from plusone.capture.sandbox import sandbox
 from plusone.graph.path_graph import PathGraph
-from plusone.graph.pathlaw import path_law
+from plusone.graph.pathlaw import log10_resolvent, path_law
 from plusone.graph.resistance import chain_graph, hops, laplacian, pseudo_inverse, resistance
 from plusone.graph.skipgraph import find_skips
 from plusone.graph.structure import path_graph_of
@@ -23,8 +23,18 @@ from plusone.nn.models import MLP, UNet
 from plusone.theory import dag, dag_log_moment
 
 STRENGTH = 0.5
-"""The second moment that a branch hands on."""
-NUMBERS = ("nodes", "paths", "fewest", "mean", "hops", "resistance", "cut", "decades")
+"""The second moment that a branch hands on, and what it counts in the resolvent."""
+NUMBERS = (
+    "nodes",
+    "paths",
+    "fewest",
+    "mean",
+    "resolvent",
+    "hops",
+    "resistance",
+    "cut",
+    "decades",
+)
 
 
 def graph_of(model: nn.Module, args: tuple[object, ...]) -> PathGraph:
@@ -36,10 +46,11 @@ def graph_of(model: nn.Module, args: tuple[object, ...]) -> PathGraph:
 def numbers_of(graph: PathGraph) -> list[float]:
     """`NUMBERS` of a graph, from its first input to its last output.
 
-    Log10 of the number of directed paths, the fewest and the mean number of branches on one; the
-    fewest edges between the two in either direction, skips counted, their resistance and the
-    smallest vertex cut (infinite where an edge joins them); and log10 of the gradient's norm by the
-    second moments of its edges: branches of strength 1/2, skips of 1.
+    Log10 of the number of directed paths, the fewest and the mean number of branches on one, and
+    log10 of the resolvent, where each branch counts 1/2; the fewest edges between the two in either
+    direction, skips counted, their resistance and the smallest vertex cut (infinite where an edge
+    joins them); and log10 of the gradient's norm by the second moments of its edges: branches of
+    strength 1/2, skips of 1.
     """
     source, sink = graph.inputs[0], graph.outputs[-1]
     graph = replace(graph, inputs=(source,), outputs=(sink,))
@@ -63,6 +74,7 @@ def numbers_of(graph: PathGraph) -> list[float]:
         law.log10_count,
         float(law.min_length),
         law.mean_length,
+        log10_resolvent(law, STRENGTH),
         float(hops(graph)[source, sink]),
         float(resistance(inverse, [(source, sink)])[0]),
         cut.capacity if cut is not None else math.nan,

@@ -101,27 +101,29 @@ def read_structure(path: str | Path) -> Structure:
         if content.startswith(_GZIP):  # whatever the file's name is
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"'{file}' cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"'{file}' cannot be read: {why}") from error
     name = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
-    return parsed(content.decode("ascii", errors="replace"), name)
+    return parsed(content.decode("ascii", errors="replace"), name, file=file.name)
 
 
-def parsed(text: str, name: str) -> Structure:
-    """The structure of a PDB file's text.
+def parsed(text: str, name: str, *, file: str = "") -> Structure:
+    """The structure of a PDB file's text; errors call it by its file's name, where it has one.
 
     Raises:
         InputError: it holds no protein chain, or has broken records.
     """
-    atoms = read_atoms(text, name)
+    shown = file or name
+    atoms = read_atoms(text, shown)
     if not atoms.residues and "_atom_site" in text:
         raise InputError(
-            f"'{name}' is in mmCIF format, and what is read here is the PDB format (.pdb, .ent)"
+            f"'{shown}' is in mmCIF format, and what is read here is the PDB format (.pdb, .ent)"
         )
     if not atoms.residues:
         raise InputError(
-            f"'{name}' has no ATOM record of a CA atom; is it a PDB file of a protein?"
+            f"'{shown}' has no ATOM record of a CA atom; is it a PDB file of a protein?"
         )
-    judged = judge(atoms, name)
+    judged = judge(atoms, shown)
     stretches = list(_stretches(atoms.residues))
     pieces = tuple(
         _piece(f"{name} {stretch[0].key[0].strip()}".strip(), stretch, judged.stand, judged.near)

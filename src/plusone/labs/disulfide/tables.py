@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from plusone.labs.base import Runs, Table
+from plusone.labs.disulfide.chains import CUTOFF
 from plusone.labs.disulfide.chance import NUM_DRAWS, holm, p_value
 from plusone.labs.disulfide.hosts import NUMBERS
 from plusone.labs.disulfide.measured import Measured, Pieces, array, num_bonds, number
@@ -81,8 +82,10 @@ def _folded(pieces: Pieces, repeats: Mapping[str, str]) -> Table:
         rows.append((*_head(piece, repeats), *values, b if math.isfinite(b) else UNMEASURED))
     return Table(
         title="By chain: mean path; entropy that the bonds take of the unfolded chain, kcal/mol at "
-        "298 K, together and one by one; relative change of the folded chain's motion by bonds of "
-        "ten contacts' springs, at cysteines also of one; correlation with the B factors",
+        "298 K, together and one by one: T (2.1 k + 1.5 R ln det(B^T L+ B)) of k bonds, 2.1 being "
+        "Pace's constant in cal/(mol K); relative change of the folded chain's motion by bonds of "
+        "ten contacts' springs, at cysteines also of one, contacts being CA atoms within "
+        f"{CUTOFF} A; correlation with the B factors",
         columns=(
             "chain",
             "residues",
@@ -148,8 +151,9 @@ def _hosts(runs: Runs) -> Table:
     assert isinstance(numbers, list)
     return Table(
         title="One graph code, from end to end: log10 of the number of paths, fewest and mean "
-        "branches on one, fewest edges in any direction (hops), resistance, smallest cut, decades "
-        "of the gradient with branches of second moment 1/2",
+        "branches on one, log10 of the paths' sum with a branch counting 1/2 (resolvent), fewest "
+        "edges in any direction (hops), resistance, smallest cut, decades of the gradient with "
+        "branches of second moment 1/2",
         columns=("graph", *NUMBERS),
         rows=tuple((str(name), *map(float, row)) for name, row in zip(names, numbers, strict=True)),
     )

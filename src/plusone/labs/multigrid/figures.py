@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from plusone.labs.base import Arm, Figure, Runs, Table
+from plusone.labs.multigrid.factors import JACOBI
 from plusone.labs.multigrid.grids import NUM_CYCLES, PARTS, forecast
 from plusone.labs.show.figures import (
     BLUE,
@@ -123,7 +124,8 @@ def tables(runs: Runs) -> tuple[Table, ...]:
         )
     return (
         Table(
-            title="By grid: factors, Jacobi sweeps and V(2,2) cycles to 1e-8, operations of one of "
+            title=f"By grid, with sweeps of weight {JACOBI} (trained ones of 3 x 3 kernels, which "
+            "cost more): factors, Jacobi sweeps and V(2,2) cycles to 1e-8, operations of one of "
             "them and microseconds of all a point",
             columns=(
                 "points",

@@ -268,7 +268,8 @@ class VCycle(nn.Module):
 def _unit(f: Tensor) -> float:
     """1, or a power of 2 near the largest number, where its square would leave the type."""
     exponent = math.frexp(float(f.abs().amax()))[1]
-    return 1.0 if abs(exponent) < 30 else 2.0 ** max(min(exponent, 1000), -120)
+    least = math.frexp(torch.finfo(f.dtype).tiny)[1]
+    return 1.0 if abs(exponent) < 30 else 2.0 ** max(min(exponent, 1000), least + 5)
 
 
 def _first_place(x: Tensor) -> str:
