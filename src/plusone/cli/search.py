@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import Parameter
 
@@ -20,8 +21,10 @@ from plusone.cli.progress import shown_progress
 from plusone.errors import InputError
 
 if TYPE_CHECKING:
-    from plusone.search import SearchConfig
+    from plusone.search import SearchConfig, SpaceConfig, Training
     from plusone.target import TargetOptions
+
+    Config = TypeVar("Config", SearchConfig, SpaceConfig, Training)
 
 _FEED = Feed()
 
@@ -35,14 +38,19 @@ def search(
         Literal["cross-entropy", "mse", "none"] | None,
         Parameter(help="Loss in place of the target's own."),
     ] = None,
-    trials: Annotated[int, Parameter(help="Patterns to train, besides the baselines.")] = 20,
+    spec: Annotated[
+        str | None, Parameter(help="A TOML file with these options; the command line's come first.")
+    ] = None,
+    trials: Annotated[
+        int | None, Parameter(help="Patterns to train, besides the baselines; 20.")
+    ] = None,
     sampler: Annotated[
-        Literal["theory", "tpe", "evolution", "random"],
-        Parameter(help="Who chooses the patterns; theory goes on with TPE."),
-    ] = "theory",
-    steps: Annotated[int, Parameter(help="Steps of Adam for each pattern.")] = 200,
-    batch: Annotated[int, Parameter(help="Samples a step.")] = 64,
-    learning_rate: Annotated[float, Parameter(help="Of Adam.")] = 1e-3,
+        Literal["theory", "tpe", "evolution", "random"] | None,
+        Parameter(help="Who chooses the patterns: theory, which goes on with TPE, or another."),
+    ] = None,
+    steps: Annotated[int | None, Parameter(help="Steps of Adam for each pattern; 200.")] = None,
+    batch: Annotated[int | None, Parameter(help="Samples a step; 64.")] = None,
+    learning_rate: Annotated[float | None, Parameter(help="Of Adam; 1e-3.")] = None,
     max_span: Annotated[int | None, Parameter(help="Longest skip, in places.")] = None,
     max_skips: Annotated[int | None, Parameter(help="Most skips of a pattern.")] = None,
     max_parameters: Annotated[
@@ -60,7 +68,7 @@ def search(
         str | None,
         Parameter(help="Where the study is kept and goes on from: a file, or postgresql://..."),
     ] = None,
-    study: Annotated[str, Parameter(help="The study's name in the storage.")] = "search",
+    study: Annotated[str | None, Parameter(help="The study's name in the storage; search.")] = None,
     jobs: Annotated[int, Parameter(help="Processes at work on the study; needs --storage.")] = 1,
     code: Annotated[
         bool, Parameter(help="Print the best pattern as code to paste.", negative="")
@@ -88,34 +96,42 @@ def search(
     check_files({"--json": json, "--save": save})
     if jobs < 1:
         raise InputError(f"--jobs is {jobs}; it must be 1 or more")
-    if jobs > 1 and storage is None:
+    from plusone.search.spec import read_spec
+    from plusone.search.study import SearchConfig
+
+    given = SearchConfig() if spec is None else read_spec(spec)
+    config = _with(
+        given,
+        trials=trials,
+        sampler=sampler,
+        storage=storage,
+        name=study,
+        space=_with(
+            given.space,
+            max_span=max_span,
+            max_skips=max_skips,
+            max_parameters=max_parameters,
+            kinds=kinds,
+            scales=scales,
+        ),
+        training=_with(
+            given.training,
+            steps=steps,
+            batch=batch,
+            learning_rate=learning_rate,
+            seed=feed.seed or None,
+        ),
+    )
+    if jobs > 1 and config.storage is None:
         raise InputError("--jobs needs --storage, a file or a database that the processes share")
     with redirect_stdout(sys.stderr), shown_progress(quiet=quiet) as progress:
         if progress is not None:
             progress(f"building {target}", 0.0)
-        from plusone.search import SearchConfig, SpaceConfig, Training
         from plusone.search import search as run_search
-        from plusone.search.space import KINDS
         from plusone.target import resolve
 
         options = target_options(feed, measure=Measure(loss=loss), device="cpu")
         subject = resolve(target, options)
-        config = SearchConfig(
-            trials=trials,
-            sampler=sampler,
-            storage=storage,
-            name=study,
-            space=SpaceConfig(
-                max_span=max_span,
-                max_skips=max_skips,
-                max_parameters=max_parameters,
-                kinds=kinds or KINDS,
-                scales=scales or ("one",),
-            ),
-            training=Training(
-                steps=steps, batch=batch, learning_rate=learning_rate, seed=feed.seed
-            ),
-        )
         with _workers(jobs - 1, target, options, config):
             result = run_search(subject, config, tell=progress)
         saved = result.save(save) if save is not None and result.tried else ()
@@ -133,6 +149,11 @@ def search(
     if code and result.tried:
         print(f"\n{result.code()}")
     return 0
+
+
+def _with(config: Config, **given: Any) -> Config:
+    """The options with those that were given in place."""
+    return replace(config, **{k: v for k, v in given.items() if v is not None})
 
 
 def _work(target: str, options: TargetOptions, config: SearchConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from plusone.report.numerals import counted
@@ -15,11 +16,12 @@ _SHOWN = 8
 def result_text(result: Result, *, width: int = 80) -> str:
     """The patterns as rows of marks, one for each place: the skip's span, or . for none."""
     space = result.space
-    lines = [
+    lines = textwrap.wrap(
         f"{space.subject.name}: {counted(space.num_layers, 'place')} at which a skip may return, "
         f"{counted(len(result.tried), 'pattern')} trained ({result.sampler}), "
-        f"{result.num_pruned} left out untrained"
-    ]
+        f"{result.num_pruned} left out untrained",
+        width,
+    )
     if result.is_interrupted:
         lines.append("interrupted: these are the trials that were finished")
     if not result.tried:
@@ -32,12 +34,12 @@ def result_text(result: Result, *, width: int = 80) -> str:
     best = result.best
     rivals = [t for t in result.tried if t.baseline == "all-skip"]
     if rivals and best is not rivals[0]:
-        lines += [
-            "",
+        told = (
             f"the best is {best.score - rivals[0].score:.3g} above all-skip in {result.measure}, "
             "with one seed and on the samples that chose it: train both longer before you believe "
-            "it",
-        ]
+            "it"
+        )
+        lines += ["", *textwrap.wrap(told, width)]
     return "\n".join(lines)
 
 

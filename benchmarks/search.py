@@ -1,0 +1,161 @@
+"""What a search finds, beside all-skip, periodic skips, random search and TPE without theory.
+
+A plain ReLU net of linear layers on scikit-learn's digits or CIFAR-10's pictures: each sampler
+trains so many patterns for 200 steps of Adam on the training samples, of which a quarter chooses;
+the pattern that it has chosen after 4 trainings and after all is trained again on all training
+samples, three times as long, and read off on samples that no search has seen. Same parameters for
+all, as only identities are allowed.
+
+    python benchmarks/search.py --rows FILE [--data digits|cifar10] [--worker K --of N]
+    python benchmarks/search.py --rows FILE --report
+
+Rows are appended to a file, so that a run goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from plusone.search import Pattern, Result, SearchConfig, SpaceConfig, Training, search, space_of
+from plusone.target.subject import Subject, subject_of
+
+DEPTHS, SEEDS = (12, 24, 48), range(5)
+SAMPLERS = ("theory", "tpe", "random", "evolution")
+TRIALS, FEW, WIDTH = 20, 4, 32
+BASELINES = ("all-skip", "period 2", "period 4", "no skips")
+
+
+def data_of(name: str) -> tuple[Tensor, Tensor]:
+    """Standardised samples [N, D] and their classes."""
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        pixels, classes = load_digits(return_X_y=True)
+        x, y = torch.tensor(pixels, dtype=torch.float32), torch.tensor(classes)
+    else:
+        from plusone.labs.data.sets import load
+
+        found = load("cifar10")
+        x, y = found.x[:4000].float().mean(1), found.y[:4000]
+        x = F.avg_pool2d(x[:, None], 2).flatten(1)
+    return (x - x.mean()) / x.std(), y.long()
+
+
+def split(data: str, depth: int, seed: int) -> tuple[Subject, Tensor, Tensor]:
+    """The net with two thirds of the samples, and the last third, which tests."""
+    x, y = data_of(data)
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    x, y = x[order], y[order]
+    torch.manual_seed(seed)
+    hidden = [m for _ in range(depth - 1) for m in (nn.Linear(WIDTH, WIDTH), nn.ReLU())]
+    model = nn.Sequential(nn.Linear(x.shape[1], WIDTH), nn.ReLU(), *hidden, nn.Linear(WIDTH, 10))
+    cut = 2 * len(x) // 3
+    return subject_of(model, x[:cut], y[:cut], F.cross_entropy), x[cut:], y[cut:]
+
+
+def tested(data: str, depth: int, seed: int, pattern: Pattern, training: Training) -> float:
+    """The accuracy on the last third after a longer training on the first two."""
+    subject, held, classes = split(data, depth, seed)
+    space = space_of(subject, SpaceConfig(kinds=("identity",)))
+    (x,), y = subject.args, subject.targets
+    assert isinstance(x, Tensor)
+    assert isinstance(y, Tensor)
+    torch.manual_seed(seed)
+    model = space.model(pattern, seed=seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
+    for _ in range(3 * training.steps):
+        at = torch.randint(len(x), (training.batch,))
+        optimizer.zero_grad()
+        F.cross_entropy(model(x[at]), y[at]).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return float((model(held).argmax(1) == classes).float().mean())
+
+
+def chosen(result: Result, trials: int) -> Pattern:
+    """The best of the first so many trainings besides the baselines."""
+    own = sorted((t for t in result.tried if not t.baseline), key=lambda t: t.number)[:trials]
+    return max(own, key=lambda t: t.score).pattern
+
+
+def rows_of(data: str, depth: int, seed: int, done: set[str]) -> Iterator[dict[str, object]]:
+    training = Training(seed=seed)
+    subject, _, _ = split(data, depth, seed)
+    config = SearchConfig(trials=TRIALS, training=training, space=SpaceConfig(kinds=("identity",)))
+    named = space_of(subject, config.space).named()
+    head = {"data": data, "depth": depth, "seed": seed}
+
+    def row(arm: str, pattern: Pattern) -> dict[str, object]:
+        accuracy = tested(data, depth, seed, pattern, training)
+        return {**head, "arm": arm, "accuracy": accuracy, "spans": list(pattern.spans)}
+
+    for name in BASELINES:
+        if name not in done:
+            yield row(name, named[name])
+    for sampler in SAMPLERS:
+        if f"{sampler} {TRIALS}" in done:
+            continue
+        result = search(subject, replace(config, sampler=sampler))  # type: ignore[arg-type]
+        for trials in (FEW, TRIALS):
+            yield row(f"{sampler} {trials}", chosen(result, trials))
+
+
+def report(rows: list[dict[str, object]]) -> str:
+    """A table: the mean test accuracy of each arm with its standard error."""
+    lines = []
+    for data in sorted({str(r["data"]) for r in rows}):
+        arms = list(dict.fromkeys(str(r["arm"]) for r in rows if r["data"] == data))
+        arms.sort(key=lambda a: (a not in BASELINES, a))
+        depths = sorted({int(str(r["depth"])) for r in rows if r["data"] == data})
+        lines += [f"| {data} | " + " | ".join(f"{d} layers" for d in depths) + " |"]
+        lines += ["|" + "---|" * (len(depths) + 1)]
+        for arm in arms:
+            cells = []
+            for depth in depths:
+                found = [
+                    float(str(r["accuracy"]))
+                    for r in rows
+                    if (r["data"], r["arm"], r["depth"]) == (data, arm, depth)
+                ]
+                error = np.std(found, ddof=1) / math.sqrt(len(found)) if len(found) > 1 else 0.0
+                cells.append(f"{np.mean(found):.3f} ± {error:.3f} ({len(found)})" if found else "-")
+            lines.append(f"| {arm} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--data", default="digits", choices=("digits", "cifar10"))
+    parser.add_argument("--worker", type=int, default=0)
+    parser.add_argument("--of", type=int, default=1)
+    parser.add_argument("--report", action="store_true")
+    options = parser.parse_args()
+    options.rows.touch()
+    rows = [json.loads(line) for line in options.rows.read_text().splitlines()]
+    if options.report:
+        print(report(rows))
+        return
+    cases = [(depth, seed) for seed in SEEDS for depth in DEPTHS]
+    for depth, seed in cases[options.worker :: options.of]:
+        key = (options.data, depth, seed)
+        done = {str(r["arm"]) for r in rows if (r["data"], r["depth"], r["seed"]) == key}
+        for row in rows_of(options.data, depth, seed, done):
+            with options.rows.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(row["data"], depth, seed, row["arm"], f"{row['accuracy']:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
