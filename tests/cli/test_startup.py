@@ -57,6 +57,9 @@ OPTIONS = {
     "lab": "",
     "landscape": "--density --hessian --html --input --inputs --interactive --json --loss --points "
     "--quiet --seed --span --statistics --surface --svg",
+    "search": "--batch --code --input --inputs --jobs --json --kinds --learning-rate --loss "
+    "--max-parameters --max-skips --max-span --quiet --sampler --save --scales --seed --spec "
+    "--steps --storage --study --trials",
     "rule": "",
     "doctor": "",
 }
@@ -78,6 +81,7 @@ def test_the_options_of_each_command_are_a_frozen_list(run: Run, command: str) -
         (("predict",), "0 predicted, whatever the label"),
         (("fix",), "1 there is a plan or trouble that none mends"),
         (("landscape",), "0 measured, as nothing is judged"),
+        (("search",), "0 searched, whatever was found"),
         (("rule",), "2 there is no such code"),
         (("doctor",), "0, also where extras are missing"),
         (("lab", "list"), "0 listed"),
