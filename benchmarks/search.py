@@ -107,6 +107,8 @@ def rows_of(data: str, depth: int, seed: int, done: set[str]) -> Iterator[dict[s
             continue
         result = search(subject, replace(config, sampler=sampler))  # type: ignore[arg-type]
         for trials in (FEW, TRIALS):
+            if f"{sampler} {trials}" in done:
+                continue
             yield row(f"{sampler} {trials}", chosen(result, trials))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,8 @@ from plusone.errors import InputError
 from plusone.fix import load
 from plusone.search import Pattern, SearchConfig, SpaceConfig, Training, search, space_of
 from plusone.search.samplers import params_of, pattern_of, sampler_of
-from plusone.search.storage import WORKER, close, storage_of, take_up_lost
+from plusone.search.storage import WORKER, close, fail_lost, storage_of
+from plusone.target.subject import subject_of
 from search.nets import by_hand, subject
 
 PLAIN = subject()
@@ -104,11 +106,65 @@ def test_ctrl_c_keeps_what_is_finished_and_the_rest_is_made_up_for(tmp_path: Pat
     assert {t.pattern for t in whole.tried} == {t.pattern for t in search(PLAIN, RANDOM).tried}
 
 
+class StopsAt:
+    """A loss that is interrupted once, in the middle of a training."""
+
+    def __init__(self, call: int) -> None:
+        self.calls, self.at = 0, call
+
+    def __call__(self, output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if self.calls == self.at:
+            raise KeyboardInterrupt
+        return torch.nn.functional.cross_entropy(output, targets)
+
+
+@pytest.mark.parametrize("call", [12, 60])
+def test_ctrl_c_in_a_training_loses_no_pattern(tmp_path: Path, call: int) -> None:
+    config = replace(RANDOM, storage=str(tmp_path / "a.journal"))
+    given = subject_of(PLAIN.model, PLAIN.args[0], PLAIN.targets, StopsAt(call))
+    assert search(given, config).is_interrupted
+    whole = search(given, config)
+    alone = search(PLAIN, RANDOM)
+    assert {(t.pattern, t.score) for t in whole.tried} == {
+        (t.pattern, t.score) for t in alone.tried
+    }
+    assert sum(bool(t.baseline) for t in whole.tried) == 4
+
+
+def test_a_trial_of_a_process_whose_number_is_used_again_is_lost(tmp_path: Path) -> None:
+    config = replace(RANDOM, storage=str(tmp_path / "a.journal"), trials=1)
+    search(PLAIN, config)
+    study = optuna.load_study(study_name="search", storage=storage_of(str(config.storage)))
+    trial = study.ask()
+    trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}:0123")
+    assert len(search(PLAIN, replace(config, trials=2)).tried) == 4 + 2
+    assert study.trials[trial.number].state.name == "FAIL"
+
+
+def test_a_journal_does_not_wait_for_another_machine(tmp_path: Path) -> None:
+    config = replace(RANDOM, storage=str(tmp_path / "a.journal"), trials=1)
+    search(PLAIN, config)
+    study = optuna.load_study(study_name="search", storage=storage_of(str(config.storage)))
+    study.ask().set_user_attr(WORKER, "elsewhere:1:0123")
+    assert len(search(PLAIN, replace(config, trials=2)).tried) == 4 + 1
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "evolution", "theory"])
+def test_a_tight_budget_is_kept_to_and_ends(sampler: str) -> None:
+    config = replace(RANDOM, sampler=sampler, space=SpaceConfig(max_skips=1), trials=6)  # type: ignore[arg-type]
+    found = search(PLAIN, config)
+    assert max(t.pattern.num_skips for t in found.tried) == 1
+    assert len({t.pattern for t in found.tried}) == len(found.tried)
+
+
 def test_an_executor_runs_the_trials_side_by_side() -> None:
     with ThreadPoolExecutor(2) as pool:
         found = search(PLAIN, replace(RANDOM, jobs=2), executor=pool)
     alone = search(PLAIN, RANDOM)
-    assert {t.pattern for t in found.tried} == {t.pattern for t in alone.tried}
+    assert {(t.pattern, t.score) for t in found.tried} == {
+        (t.pattern, t.score) for t in alone.tried
+    }
 
 
 def test_the_recipe_and_the_code_repeat_the_best_pattern(tmp_path: Path) -> None:
@@ -157,8 +213,18 @@ def test_what_cannot_be_searched_is_refused_in_one_sentence(
 def test_a_study_of_something_else_and_a_file_that_is_none_are_refused(tmp_path: Path) -> None:
     config = replace(RANDOM, storage=str(tmp_path / "a.journal"), trials=1)
     search(PLAIN, config)
-    with pytest.raises(InputError, match="is of another model, space, sampler or training"):
+    with pytest.raises(InputError, match="is of another model, space, data, sampler"):
         search(PLAIN, replace(config, space=SpaceConfig(max_span=2)))
+    other = subject_of(PLAIN.model, PLAIN.args[0] + 1, PLAIN.targets, PLAIN.loss_fn)
+    with pytest.raises(InputError, match="is of another model, space, data"):
+        search(other, config)
+    foreign = str(tmp_path / "c.journal")
+    optuna.create_study(storage=storage_of(foreign), study_name="search")
+    with pytest.raises(InputError, match=r"c.journal is none of plusone's"):
+        search(PLAIN, replace(config, storage=foreign))
+    (tmp_path / "d.journal").write_text("[1, 2]\n")
+    with pytest.raises(InputError, match=r"d.journal is no journal"):
+        search(PLAIN, replace(config, storage=str(tmp_path / "d.journal")))
     (tmp_path / "b.journal").write_text("no journal\n")
     with pytest.raises(InputError, match=r"b.journal is no journal"):
         search(PLAIN, replace(config, storage=str(tmp_path / "b.journal")))
@@ -244,7 +310,8 @@ def test_of_two_workers_one_is_killed_and_no_trial_is_lost(
     with opened(storage) as study:
         assert study.trials[killed].state.name == "FAIL"
         assert any(t.user_attrs.get("again") == killed for t in study.trials)
-        assert take_up_lost(study) == []
+        fail_lost(study)
+        assert not study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
 
 
 @contextmanager
@@ -264,7 +331,7 @@ def kill_in_a_trial(storage: str, process: subprocess.Popen[str]) -> tuple[int, 
             running = [
                 t.number
                 for t in study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
-                if str(t.user_attrs.get(WORKER)).endswith(f":{process.pid}")
+                if f":{process.pid}:" in str(t.user_attrs.get(WORKER))
             ]
             done = {t.number for t in study.trials if t.state.name == "COMPLETE"}
             if not running or not done:

@@ -53,6 +53,20 @@ def test_a_training_that_diverges_scores_nothing() -> None:
     assert trained(real, (), wild).score == -math.inf
 
 
+def test_whole_numbers_that_are_no_classes_are_scored_by_their_loss() -> None:
+    counts = torch.arange(32) % 5
+    model = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
+
+    def squared(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return (output - targets).square().mean()
+
+    given = subject_of(model, torch.ones(32, 4), counts, squared)
+    found = trained(given, (), SHORT)
+    assert (found.measure, found.score < 0) == ("-loss", True)
+    wild = Training(steps=60, batch=16, learning_rate=1e30)
+    assert trained(given, (), wild).score == -math.inf
+
+
 def test_another_process_trains_the_same() -> None:
     given = subject()
     edits = space_of(given).edits(Pattern(spans=(0, 2, 0, 2, 1)))
@@ -67,6 +81,13 @@ def test_another_process_trains_the_same() -> None:
         (subject_of(nn.Linear(4, 2), torch.ones(32, 4)), SHORT, "comes without a loss"),
         (subject(samples=6), SHORT, "comes with 6 samples"),
         (subject(), Training(steps=0), "steps is 0"),
+        (
+            subject_of(
+                nn.Linear(4, 2), torch.ones(32, 4), torch.ones(32, 2), nn.MSELoss(reduction="none")
+            ),
+            SHORT,
+            "a step of training Linear on 16 of its samples fails",
+        ),
         (subject(), Training(batch=0), "batch is 0"),
         (subject(), Training(held_out=1.0), "held_out is 1; it must lie between"),
         (subject(), Training(learning_rate=math.nan), "learning_rate is nan"),

@@ -69,7 +69,9 @@ def search(
         Parameter(help="Where the study is kept and goes on from: a file, or postgresql://..."),
     ] = None,
     study: Annotated[str | None, Parameter(help="The study's name in the storage; search.")] = None,
-    jobs: Annotated[int, Parameter(help="Processes at work on the study; needs --storage.")] = 1,
+    jobs: Annotated[
+        int | None, Parameter(help="Processes at work on the study, which need --storage; 1.")
+    ] = None,
     code: Annotated[
         bool, Parameter(help="Print the best pattern as code to paste.", negative="")
     ] = False,
@@ -94,8 +96,6 @@ def search(
     the score. Exit codes: 0 searched, 2 nothing can be searched or trained.
     """
     check_files({"--json": json, "--save": save})
-    if jobs < 1:
-        raise InputError(f"--jobs is {jobs}; it must be 1 or more")
     from plusone.search.spec import read_spec
     from plusone.search.study import SearchConfig
 
@@ -106,6 +106,7 @@ def search(
         sampler=sampler,
         storage=storage,
         name=study,
+        jobs=jobs,
         space=_with(
             given.space,
             max_span=max_span,
@@ -122,7 +123,7 @@ def search(
             seed=feed.seed or None,
         ),
     )
-    if jobs > 1 and config.storage is None:
+    if config.jobs > 1 and config.storage is None:
         raise InputError("--jobs needs --storage, a file or a database that the processes share")
     with redirect_stdout(sys.stderr), shown_progress(quiet=quiet) as progress:
         if progress is not None:
@@ -132,7 +133,7 @@ def search(
 
         options = target_options(feed, measure=Measure(loss=loss), device="cpu")
         subject = resolve(target, options)
-        with _workers(jobs - 1, target, options, config):
+        with _workers(config.jobs - 1, target, options, config):
             result = run_search(subject, config, tell=progress)
         saved = result.save(save) if save is not None and result.tried else ()
     print_notes(subject.notes, quiet=quiet)

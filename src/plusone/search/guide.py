@@ -202,16 +202,5 @@ def random_pattern(space: Space, rng: np.random.Generator) -> Pattern:
     spans = [
         int(rng.choice(r[1:])) if len(r) > 1 and rng.random() < density else 0 for r in space.reach
     ]
-    held = [t for t, s in enumerate(spans) if s]
-    most = space.config.max_skips
-    order = rng.permutation(held).tolist()
-    for t in order[most:] if most is not None else ():
-        spans[t] = 0
     scale = space.config.scales[int(rng.integers(len(space.config.scales)))]
-    found = Pattern(spans=tuple(spans), scale=scale)
-    for t in order:  # projections may cost more than there is to spend
-        if not space.excess(found):
-            break
-        spans[t] = 0
-        found = Pattern(spans=tuple(spans), scale=scale)
-    return found
+    return space.trimmed(Pattern(spans=tuple(spans), scale=scale))

@@ -11,7 +11,6 @@ from plusone.errors import InputError
 from plusone.fix.pasted import code_of
 from plusone.fix.recipe import recipe_of, save
 from plusone.search.space import Pattern, Space
-from plusone.search.training import counts_classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +30,15 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The trained patterns, best first; `num_pruned` were left out without training."""
+    """The trained patterns, best first; `num_pruned` were left out without training.
+
+    `measure` says what the scores are: "accuracy" or "-loss", "" of none.
+    """
 
     space: Space
     tried: tuple[Tried, ...]
     num_pruned: int
+    measure: str
     sampler: str
     seed: int
     is_interrupted: bool = False
@@ -50,11 +53,6 @@ class Result:
         if not self.tried:
             raise InputError("no pattern was trained: the search ended before its first trial did")
         return self.tried[0]
-
-    @property
-    def measure(self) -> str:
-        """What the scores are."""
-        return "accuracy" if counts_classes(self.space.subject) else "-loss"
 
     def model(self, pattern: Pattern | None = None) -> nn.Module:
         """A copy of the subject's model with this pattern, untrained (None: the best one)."""

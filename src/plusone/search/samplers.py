@@ -55,9 +55,9 @@ def params_of(space: Space, pattern: Pattern) -> dict[str, Any]:
 
 
 def pattern_of(space: Space, params: Mapping[str, Any]) -> Pattern:
-    """The pattern that a trial's parameters stand for."""
+    """The pattern that a trial's parameters stand for, trimmed to the budget."""
     spans = tuple(int(params.get(name_of(t), 0)) for t in range(space.num_layers))
-    return Pattern(spans=spans, scale=params.get(SCALE, space.config.scales[0]))
+    return space.trimmed(Pattern(spans=spans, scale=params.get(SCALE, space.config.scales[0])))
 
 
 def sampler_of(space: Space, name: SamplerName, first: Sequence[Pattern], seed: int) -> BaseSampler:
@@ -72,7 +72,7 @@ def sampler_of(space: Space, name: SamplerName, first: Sequence[Pattern], seed: 
         def infer_relative_search_space(
             self, study: Study, trial: FrozenTrial
         ) -> dict[str, BaseDistribution]:
-            is_own = _number(trial) < len(first) or name in ("random", "evolution")
+            is_own = number_of(trial) < len(first) or name in ("random", "evolution")
             return choices if is_own else {}
 
         def sample_relative(
@@ -80,7 +80,7 @@ def sampler_of(space: Space, name: SamplerName, first: Sequence[Pattern], seed: 
         ) -> dict[str, Any]:
             if not search_space:
                 return {}
-            number = _number(trial)
+            number = number_of(trial)
             if number < len(first):
                 return params_of(space, first[number])
             rng = np.random.default_rng((seed, number))
@@ -98,14 +98,14 @@ def sampler_of(space: Space, name: SamplerName, first: Sequence[Pattern], seed: 
             # A new one each time: what it knows is the study's history, and drawn by the trial's
             # number two workers do not draw the same.
             place = list(choices).index(param_name) if param_name in choices else 0
-            drawn = np.random.default_rng((seed, _number(trial), place)).integers(2**31)
+            drawn = np.random.default_rng((seed, number_of(trial), place)).integers(2**31)
             tpe = optuna.samplers.TPESampler(seed=int(drawn), constant_liar=True)
             return tpe.sample_independent(study, trial, param_name, param_distribution)
 
     return Sampler()
 
 
-def _number(trial: FrozenTrial) -> int:
+def number_of(trial: FrozenTrial) -> int:
     """The trial's number, or that of the lost one that it repeats."""
     return int(trial.user_attrs.get(AGAIN, trial.number))
 
@@ -120,11 +120,7 @@ def _child(space: Space, study: Study, rng: np.random.Generator) -> Pattern:
     chosen = [last[k] for k in rng.choice(len(last), size=TOURNAMENT, replace=False)]
     parent = pattern_of(space, max(chosen, key=lambda t: t.value).params)
     places = [t for t, reach in enumerate(space.reach) if len(reach) > 1]
-    for _ in range(100):
-        t = places[int(rng.integers(len(places)))]
-        others = [s for s in space.reach[t] if s != parent.spans[t]]
-        spans = (*parent.spans[:t], int(rng.choice(others)), *parent.spans[t + 1 :])
-        child = Pattern(spans=spans, scale=parent.scale)
-        if not space.excess(child):
-            return child
-    return parent
+    t = places[int(rng.integers(len(places)))]
+    others = [s for s in space.reach[t] if s != parent.spans[t]]
+    spans = (*parent.spans[:t], int(rng.choice(others)), *parent.spans[t + 1 :])
+    return Pattern(spans=spans, scale=parent.scale)

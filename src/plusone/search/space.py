@@ -8,10 +8,11 @@ projection changes it. A pattern is carried out by the edits of `plusone.fix`, o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
+import numpy as np
 from torch import nn
 
 from plusone.errors import InputError
@@ -128,6 +129,17 @@ class Space:
         if largest is not None and (found := self.num_parameters(pattern)) > largest:
             return f"{found:,} parameters of {largest:,}"
         return ""
+
+    def trimmed(self, pattern: Pattern) -> Pattern:
+        """The pattern without as many skips as exceed the budget, the same ones each time."""
+        spans = list(pattern.spans)
+        held = [t for t, span in enumerate(spans) if span]
+        for t in np.random.default_rng(pattern.spans).permutation(held).tolist():
+            if not self.excess(pattern):
+                break
+            spans[t] = 0
+            pattern = replace(pattern, spans=tuple(spans))
+        return pattern
 
     @cached_property
     def _bare(self) -> int:

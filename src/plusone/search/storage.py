@@ -8,17 +8,18 @@ pattern is queued again.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plusone.errors import InputError
-from plusone.search.samplers import AGAIN
+from plusone.search.samplers import AGAIN, number_of
 from plusone.target.extras import import_extra
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT, GRACE = 5, 20
 """Seconds between two heartbeats, and without one until a trial counts as lost."""
-WORKER = "worker"
+WORKER, SURPLUS = "worker", "surplus"
+_TOKEN = secrets.token_hex(4)
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def storage_of(place: str) -> BaseStorage:
         storage: BaseStorage = optuna.storages.JournalStorage(backend)
     except OSError as error:
         raise InputError(f"--storage {place} cannot be written: {error.strerror}") from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"--storage {place} is no journal of a search; give another file"
         ) from error
@@ -70,7 +72,7 @@ def storage_of(place: str) -> BaseStorage:
 def _database(url: str) -> BaseStorage:
     optuna = import_extra("optuna", extra="search")
     sqlalchemy = import_extra("sqlalchemy", extra="search")
-    shown = _without_password(url)
+    shown = shown_place(url)
     if url.startswith("postgresql://"):  # whose driver depends on SQLAlchemy's version
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
 
@@ -80,7 +82,6 @@ def _database(url: str) -> BaseStorage:
             engine_kwargs={"pool_pre_ping": True},
             heartbeat_interval=HEARTBEAT,
             grace_period=GRACE,
-            heartbeat_stale_trial_callback=queue_again,
         )
         return storage
 
@@ -108,40 +109,57 @@ def close(storage: BaseStorage) -> None:
         engine.dispose()
 
 
-def _without_password(url: str) -> str:
+def shown_place(url: str) -> str:
+    """A file or a database's URL without its password, to be shown."""
     head, mark, tail = url.rpartition("@")
     scheme, slashes, user = head.partition("://")
     return f"{scheme}{slashes}{user.split(':')[0]}{mark}{tail}" if mark else url
 
 
 def worker() -> str:
-    """This process, as others know it."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """This process, as others know it: machine, number, and what tells it from a later one."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
-def take_up_lost(study: Study) -> list[int]:
-    """Fails the trials whose workers are gone and queues them again; the numbers of those."""
+def fail_lost(study: Study) -> None:
+    """Fails the trials whose workers are gone."""
     optuna = import_extra("optuna", extra="search")
-    lost = []
-    running = (optuna.trial.TrialState.RUNNING,)
-    for trial in study.get_trials(deepcopy=False, states=running):
-        if not _is_gone(trial):
-            continue
-        try:
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        except ValueError:  # another worker was quicker
-            continue
-        queue_again(study, trial)
-        lost.append(trial.number)
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        if _is_gone(trial):
+            with suppress(ValueError):  # another worker was quicker
+                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     with quietly():
         optuna.storages.fail_stale_trials(study)  # of a database, by its heartbeats; else nothing
-    return lost
 
 
-def queue_again(study: Study, trial: FrozenTrial) -> None:
-    """A trial with the same parameters, of what had been drawn of them."""
-    first = trial.user_attrs.get(AGAIN, trial.number)
-    study.enqueue_trial(trial.params, user_attrs={AGAIN: first})
+def queue_failed(study: Study) -> None:
+    """Queues what failed, was interrupted or lost, and what a repeated trial took the number of.
+
+    With the parameters that had been drawn, or to be drawn by the number of the first try.
+    """
+    trials = study.get_trials(deepcopy=False)
+    alive = {number_of(t) for t in trials if t.state.name != "FAIL"}
+    failed = {
+        number_of(t): t.params
+        for t in trials
+        if t.state.name == "FAIL" and SURPLUS not in t.user_attrs
+    }
+    for key, params in sorted({**{t.number: {} for t in trials}, **failed}.items()):
+        if key not in alive:
+            study.enqueue_trial(params, user_attrs={AGAIN: key})
+
+
+def are_seen(study: Study) -> bool:
+    """Whether every trial at work is one whose end or loss will be noticed here.
+
+    A journal has no heartbeats, so that of another machine's workers nothing is known.
+    """
+    optuna = import_extra("optuna", extra="search")
+    if not isinstance(study._storage, optuna.storages.JournalStorage):
+        return True
+    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    here = socket.gethostname()
+    return all(str(t.user_attrs.get(WORKER, here)).partition(":")[0] == here for t in running)
 
 
 def _is_gone(trial: FrozenTrial) -> bool:
@@ -150,9 +168,11 @@ def _is_gone(trial: FrozenTrial) -> bool:
     if name is None:  # killed before it could say who it was
         begin = trial.datetime_start
         return begin is not None and (datetime.now() - begin).total_seconds() > GRACE
-    host, _, process = str(name).rpartition(":")
-    if host != socket.gethostname() or int(process) == os.getpid():
+    host, process, token = str(name).rsplit(":", 2)
+    if host != socket.gethostname():
         return False
+    if int(process) == os.getpid():
+        return token != _TOKEN
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from plusone.errors import InputError
 from plusone.fix.edits import Edit
@@ -19,17 +24,30 @@ from plusone.search.samplers import (
     SAMPLERS,
     SamplerName,
     choices_of,
+    number_of,
     pattern_of,
     sampler_of,
 )
 from plusone.search.space import Pattern, Space, SpaceConfig, space_of
-from plusone.search.storage import WORKER, close, quietly, storage_of, take_up_lost, worker
+from plusone.search.storage import (
+    SURPLUS,
+    WORKER,
+    are_seen,
+    close,
+    fail_lost,
+    queue_failed,
+    quietly,
+    shown_place,
+    storage_of,
+    worker,
+)
 from plusone.search.training import Outcome, Training, check_training, trained
 from plusone.target.extras import import_extra
 from plusone.target.subject import Subject
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
 Tell = Callable[[str, float], None]
@@ -39,6 +57,7 @@ Tell = Callable[[str, float], None]
 PRIOR, PRUNED_BELOW = 8, 0.5
 _MOST_PRUNED = 20
 _WAIT = 0.5
+MEASURE = "measure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +121,8 @@ def _check(config: SearchConfig) -> None:
         raise InputError(f"trials is {config.trials}; it must be 1 or more")
     if config.jobs < 1:
         raise InputError(f"jobs is {config.jobs}; it must be 1 or more")
+    if config.seed < 0:
+        raise InputError(f"seed is {config.seed}; it must be 0 or more")
     if config.sampler not in SAMPLERS:
         raise InputError(f"sampler is {config.sampler!r}; it is one of {', '.join(SAMPLERS)}")
 
@@ -115,6 +136,7 @@ class _Search:
         self.named = space.named()
         first = list(self.named.values())
         self.chain, self.bar = None, -math.inf
+        self.storage: BaseStorage | None = None
         if config.sampler == "theory":
             self.chain = chain_of(space, seed=config.seed)
             pool, heights = screened(space, self.chain, seed=config.seed)
@@ -128,20 +150,27 @@ class _Search:
 
     def run(self) -> Result:
         place = self.config.storage
-        self.storage = None if place is None else storage_of(place)
+        verbosity = self.optuna.logging.get_verbosity()
+        self.optuna.logging.set_verbosity(self.optuna.logging.ERROR)
+        self.storage = None
         try:
+            self.storage = None if place is None else storage_of(place)
             return self._run(self._study())
         finally:
+            self.optuna.logging.set_verbosity(verbosity)
             if self.storage is not None:
                 close(self.storage)
 
     def _run(self, study: Study) -> Result:
         is_interrupted = False
         try:
-            while not self._is_done(study):
-                lost = take_up_lost(study)
-                if lost or self._missing(study) > 0:
+            while True:
+                fail_lost(study)
+                queue_failed(study)
+                if self._missing(study) > 0:
                     self._some_trials(study)
+                elif self._is_done(study) or not are_seen(study):
+                    break
                 else:  # all are taken, and those of others may yet be lost
                     self.tell("waiting for other workers", 1.0)
                     time.sleep(_WAIT)
@@ -151,7 +180,7 @@ class _Search:
 
     def _study(self) -> Study:
         optuna, config = self.optuna, self.config
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        shown = shown_place(config.storage or "")
         try:
             study: Study = optuna.create_study(
                 storage=self.storage,
@@ -162,15 +191,22 @@ class _Search:
             )
         except (ValueError, KeyError) as error:
             raise InputError(
-                f"--storage {config.storage} is no journal of a search; give another file"
+                f"--storage {shown} is no journal of a search; give another file"
             ) from error
         found, own = study.user_attrs.get("space"), self._fingerprint()
+        if study.directions != [optuna.study.StudyDirection.MAXIMIZE] or (
+            found is None and study.get_trials(deepcopy=False)
+        ):
+            raise InputError(
+                f"the study '{config.name}' in {shown} is none of plusone's; give another name "
+                "(--study)"
+            )
         if found is None:
             study.set_user_attr("space", own)
         elif found != own:
             raise InputError(
-                f"the study '{config.name}' in {config.storage} is of another model, space, "
-                "sampler or training; give another name (--study), or the options it was begun with"
+                f"the study '{config.name}' in {shown} is of another model, space, "
+                "data, sampler or training; give another name (--study), or what it was begun with"
             )
         return study
 
@@ -178,7 +214,15 @@ class _Search:
         places = [(p.path, tuple(p.shape)) for p in self.space.places]
         config = self.config
         told = (places, self.space.reach, config.space, config.training, config.sampler)
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        found = hashlib.sha256(repr(told).encode())
+        subject = self.space.subject
+        found.update(f"{subject.model} {getattr(subject.loss_fn, '__qualname__', '')}".encode())
+        kept = (subject.model.state_dict(), subject.args, subject.kwargs, subject.targets)
+        for value in pytree.tree_leaves(kept):
+            if isinstance(value, Tensor):
+                content = value.detach().cpu().contiguous().flatten().view(torch.uint8)
+                found.update(content.numpy().tobytes())
+        return found.hexdigest()[:16]
 
     def _some_trials(self, study: Study) -> None:
         """Trials until none is left to begin."""
@@ -188,7 +232,7 @@ class _Search:
             if self._missing(study) <= 0:
                 study.stop()
 
-        with quietly():
+        with quietly(), self._finished_by_others():
             study.optimize(
                 self._objective,
                 n_trials=None,
@@ -196,6 +240,15 @@ class _Search:
                 catch=(_Surplus,),
                 callbacks=[stop],
             )
+
+    @contextmanager
+    def _finished_by_others(self) -> Iterator[None]:
+        """Goes on where a trial of this worker, which slept, was taken for lost and failed."""
+        try:
+            yield
+        except (ValueError, self.optuna.exceptions.UpdateFinishedTrialError) as error:
+            if "Cannot tell" not in str(error) and "finished" not in str(error):
+                raise
 
     def _objective(self, trial: Trial) -> float:
         trial.set_user_attr(WORKER, worker())
@@ -208,20 +261,21 @@ class _Search:
         number = int(trial.user_attrs.get(AGAIN, trial.number))
         if self._begun(study, before=trial.number) >= self.total:
             study.stop()
+            trial.set_user_attr(SURPLUS, True)
             raise _Surplus
-        for name, baseline in self.named.items():
-            if number < len(self.named) and baseline == pattern:
-                trial.set_user_attr("baseline", name)
+        if AGAIN in trial.user_attrs:  # what this trial's own number stands for is still to come
+            study.enqueue_trial({}, user_attrs={AGAIN: trial.number})
         if number >= len(self.first):
-            self._prune(study, pattern)
+            self._prune(study, pattern, number)
         for other in _trials(study, "COMPLETE"):
-            if other.params == params and "parameters" in other.user_attrs:
-                trial.set_user_attr("parameters", other.user_attrs["parameters"])
-                trial.set_user_attr("repeats", other.number)
+            if MEASURE in other.user_attrs and pattern_of(self.space, other.params) == pattern:
+                for key in (MEASURE, "parameters"):
+                    trial.set_user_attr(key, other.user_attrs[key])
                 return _value(other)
         outcome = self._outcome(self.space.edits(pattern))
         trial.set_user_attr("parameters", outcome.num_parameters)
         trial.set_user_attr("seconds", outcome.seconds)
+        trial.set_user_attr(MEASURE, outcome.measure)
         return outcome.score
 
     def _outcome(self, edits: tuple[Edit, ...]) -> Outcome:
@@ -230,12 +284,20 @@ class _Search:
             return self.executor.submit(trained, subject, edits, training).result()
         return trained(subject, edits, training)
 
-    def _prune(self, study: Study, pattern: Pattern) -> None:
-        """Leaves out what exceeds the budget, and what theory expects little of."""
-        if self.space.excess(pattern):
+    def _prune(self, study: Study, pattern: Pattern, number: int) -> None:
+        """Leaves out what was tried by an earlier trial, and what theory expects little of.
+
+        So many times at most: a small space has no more patterns to give.
+        """
+        if len(_trials(study, "PRUNED")) >= _MOST_PRUNED * self.config.trials:
+            return
+        if any(
+            number_of(other) < number and pattern_of(self.space, other.params) == pattern
+            for other in _trials(study, "COMPLETE", "RUNNING")
+            if len(other.params) == len(choices_of(self.space))
+        ):
             raise self.optuna.TrialPruned
-        most = _MOST_PRUNED * self.config.trials
-        if self.chain is None or len(_trials(study, "PRUNED")) >= most:
+        if self.chain is None:
             return
         expected = promise(laws(self.space, self.chain, [pattern]), self.space.num_layers)
         if expected[0] < self.bar:
@@ -258,21 +320,26 @@ class _Search:
         self.tell(f"{len(done)} of {self.total} trained, best {best:.4g}", len(done) / self.total)
 
     def _result(self, study: Study, *, is_interrupted: bool) -> Result:
-        tried = [
-            Tried(
-                pattern=pattern_of(self.space, t.params),
+        done = sorted(_trials(study, "COMPLETE"), key=lambda t: t.number)
+        tried: dict[Pattern, Tried] = {}
+        for t in done:
+            pattern = pattern_of(self.space, t.params)
+            found = Tried(
+                pattern=pattern,
                 score=_value(t),
                 number=t.number,
                 num_parameters=int(t.user_attrs.get("parameters", 0)),
                 seconds=float(t.user_attrs.get("seconds", 0.0)),
-                baseline=str(t.user_attrs.get("baseline", "")),
+                baseline=next((n for n, p in self.named.items() if p == pattern), ""),
             )
-            for t in _trials(study, "COMPLETE")
-        ]
+            tried.setdefault(pattern, found)
         return Result(
             space=self.space,
-            tried=tuple(sorted(tried, key=lambda t: (-t.score, t.pattern.num_skips, t.number))),
+            tried=tuple(
+                sorted(tried.values(), key=lambda t: (-t.score, t.pattern.num_skips, t.number))
+            ),
             num_pruned=len(_trials(study, "PRUNED")),
+            measure=next((str(t.user_attrs[MEASURE]) for t in done if MEASURE in t.user_attrs), ""),
             sampler=self.config.sampler,
             seed=self.config.seed,
             is_interrupted=is_interrupted,

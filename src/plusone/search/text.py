@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def result_text(result: Result, *, width: int = 80) -> str:
     lines += [_row(t, place, room) for place, t in enumerate(result.tried, 1) if t in shown]
     best = result.best
     rivals = [t for t in result.tried if t.baseline == "all-skip"]
-    if rivals and best is not rivals[0]:
+    if rivals and 0 < best.score - rivals[0].score < math.inf:
         told = (
             f"the best is {best.score - rivals[0].score:.3g} above all-skip in {result.measure}, "
             "with one seed and on the samples that chose it: train both longer before you believe "

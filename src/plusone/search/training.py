@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -34,12 +33,14 @@ class Training:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`score` is the accuracy on held-out samples, of class targets, else minus their mean loss.
+    """`score` on the held-out samples: the accuracy, where the targets are a vector of classes and
+    the output has a column for each, else minus the mean loss; `measure` says which.
 
     -infinity (or an accuracy of 0) where the training diverged. `seconds` are of this trial.
     """
 
     score: float
+    measure: str
     num_parameters: int
     seconds: float
 
@@ -67,6 +68,14 @@ def check_training(subject: Subject, training: Training) -> None:
             f"{subject.name} comes with {total} samples, of which some are held out for the score; "
             "a search needs 8 or more, and some hundreds to tell patterns apart"
         )
+    try:
+        trained(subject, (), replace(training, steps=1))
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"a step of training {subject.name} on {training.batch} of its samples fails: {first}; "
+            "its inputs and targets need a row for each sample, and its loss is one number"
+        ) from error
 
 
 def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Outcome:
@@ -80,7 +89,9 @@ def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Ou
     with sandbox(subject.model), torch.random.fork_rng(devices=[]), torch.enable_grad():
         model = edited(subject.model, edits, seed=training.seed).train()
         torch.manual_seed(training.seed)
-        order = torch.randperm(_num_samples(subject))
+        # Of its own, so that trials in threads beside each other see the same batches.
+        dice = torch.Generator().manual_seed(training.seed)
+        order = torch.randperm(_num_samples(subject), generator=dice)
         num_kept = max(1, round(training.held_out * len(order)))
         held, seen = order[:num_kept], order[num_kept:]
         learning = [p for p in model.parameters() if p.requires_grad]
@@ -89,7 +100,7 @@ def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Ou
         queue = torch.empty(0, dtype=torch.long)
         for _ in range(training.steps):
             if len(queue) < min(training.batch, len(seen)):
-                queue = torch.cat([queue, seen[torch.randperm(len(seen))]])
+                queue = torch.cat([queue, seen[torch.randperm(len(seen), generator=dice)]])
             at, queue = queue[: training.batch], queue[training.batch :]
             loss = _loss(subject, model, at)[0]
             is_finite = bool(torch.isfinite(loss))
@@ -98,34 +109,34 @@ def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Ou
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        score = _score(subject, model.eval(), held, is_finite=is_finite)
+        score, measure = _score(subject, model.eval(), held, is_finite=is_finite)
     return Outcome(
         score=score,
+        measure=measure,
         num_parameters=sum(p.numel() for p in model.parameters()),
         seconds=time.perf_counter() - begin,
     )
 
 
-def counts_classes(subject: Subject) -> bool:
-    """Whether the score is an accuracy: the targets are a vector of whole numbers."""
-    targets = subject.targets
-    return isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point()
-
-
 @torch.no_grad()
-def _score(subject: Subject, model: nn.Module, held: Tensor, *, is_finite: bool) -> float:
-    is_class = counts_classes(subject)
-    if is_finite:
-        loss, output = _loss(subject, model, held)
-        is_finite = bool(torch.isfinite(loss))
-    if not is_finite:
-        return 0.0 if is_class else -math.inf
-    if is_class and isinstance(output, Tensor) and output.ndim == 2:
-        targets = subject.targets
-        assert isinstance(targets, Tensor)
+def _score(
+    subject: Subject, model: nn.Module, held: Tensor, *, is_finite: bool
+) -> tuple[float, str]:
+    loss, output = _loss(subject, model, held)
+    targets = subject.targets
+    if (
+        isinstance(targets, Tensor)
+        and targets.ndim == 1
+        and not targets.is_floating_point()
+        and isinstance(output, Tensor)
+        and output.ndim == 2
+        and output.shape[1] > 1
+    ):
         right = output.argmax(1) == targets[held.to(targets.device)]
-        return float(right.float().mean())
-    return -float(loss)
+        is_finite = is_finite and bool(torch.isfinite(loss))
+        return float(right.float().mean()) if is_finite else 0.0, "accuracy"
+    is_finite = is_finite and bool(torch.isfinite(loss))
+    return -float(loss) if is_finite else -math.inf, "-loss"
 
 
 def _loss(subject: Subject, model: nn.Module, at: Tensor) -> tuple[Tensor, object]:
@@ -146,6 +157,3 @@ def _loss(subject: Subject, model: nn.Module, at: Tensor) -> tuple[Tensor, objec
 def _num_samples(subject: Subject) -> int:
     found = pytree.tree_leaves((subject.args, subject.kwargs))
     return next((len(x) for x in found if isinstance(x, Tensor) and x.ndim), 0)
-
-
-Train = Callable[[Subject, tuple[Edit, ...], Training], Outcome]
