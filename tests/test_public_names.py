@@ -45,7 +45,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "import plusone; f = plusone.scan",
         "from plusone import scan as f",
         pytest.param("import plusone.scan; f = plusone.scan", marks=pytest.mark.long),
-        "from plusone.scan import scan_subject; import plusone; f = plusone.scan",
+        pytest.param(
+            "from plusone.scan import scan_subject; import plusone; f = plusone.scan",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             "import plusone; plusone.scan; from plusone.scan import scan_subject; f = plusone.scan",
             marks=pytest.mark.long,

@@ -20,6 +20,8 @@ from theory.random_nets import (
     variance,
 )
 
+from support.modes import gate
+
 # A narrow net, where corrections for finite width are many standard errors.
 NARROW: list[dict[str, Any]] = [
     {"depth": 30, "density": 1.0, "gain": 0.1, "activation": "linear", "width": 32},
@@ -58,7 +60,11 @@ def net_and_options(options: dict[str, Any], **defaults: Any) -> tuple[Net, dict
     return Net(**drawn), asked
 
 
-@pytest.mark.parametrize("options", NARROW)
+@pytest.mark.parametrize(
+    "options",
+    # The gate takes every second of them.
+    [pytest.param(options, marks=gate(k, every=2)) for k, options in enumerate(NARROW)],
+)
 def test_narrow_nets_without_norm_follow_the_corrections_for_their_width(
     options: dict[str, Any],
 ) -> None:

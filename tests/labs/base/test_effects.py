@@ -125,3 +125,24 @@ def test_equal_seeds_have_a_difference_and_no_g() -> None:
     found = effect("x", ("a", [2.0, 2.0]), ("b", [1.0, 1.0]))
     assert (found.difference, found.low, found.high) == (1.0, 1.0, 1.0)
     assert math.isnan(found.hedges_g)
+
+
+def below(t: float, degrees: int, noncentrality: float) -> float:
+    """P(T < t) of the noncentral t: the normal's, averaged over the chi-square's root."""
+    s = np.sqrt(stats.chi2.ppf((np.arange(40_000) + 0.5) / 40_000, degrees) / degrees)
+    return float(stats.norm.cdf(t * s - noncentrality).mean())
+
+
+@pytest.mark.parametrize("degrees", [4, 8, 18])
+@pytest.mark.parametrize("shift", [0.0, 0.4, -1.1, 2.6, -4.2, 8.0, -12.0])
+def test_the_interval_of_g_is_there_for_either_sign_and_solves_the_noncentral_t(
+    degrees: int, shift: float
+) -> None:
+    n = degrees // 2 + 1
+    base = np.linspace(-1, 1, n) / np.linspace(-1, 1, n).std(ddof=1)
+    found = effect("x", ("a", list(base + shift)), ("b", list(base[::-1])))
+    correction = 1 - 3 / (4 * degrees - 1)
+    t = found.hedges_g / correction * math.sqrt(n / 2)
+    ends = [g / correction * math.sqrt(n / 2) for g in (found.g_low, found.g_high)]
+    assert below(t, degrees, ends[0]) == pytest.approx(0.975, abs=1e-3)
+    assert below(t, degrees, ends[1]) == pytest.approx(0.025, abs=1e-3)

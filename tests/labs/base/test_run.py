@@ -172,7 +172,10 @@ def _start(**environment: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [(signal.SIGKILL, -9), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)],
+)
 def test_a_process_that_is_stopped_loses_the_running_arm_alone(
     tiny: Path, stop: signal.Signals, code: int
 ) -> None:

@@ -106,23 +106,35 @@ def _hedges(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
 
 def _noncentral(t: float, degrees: int) -> tuple[float, float]:
     """The noncentralities that make the observed t the upper and the lower 2.5 % point."""
-    stats = need("scipy.stats")
-    from scipy.optimize import brentq
-
     tail = (1 - CONFIDENCE) / 2
-    # The noncentral t is within a few of its noncentrality: 10 + 4 |t| on each side is enough.
-    reach = 10 + 4 * abs(t)
+    if t < 0:  # SciPy's cdf is NaN in the tails of negative ones
+        low, high = _noncentral(-t, degrees)
+        return -high, -low
+    return _solved(t, degrees, 1 - tail, -1.0), _solved(t, degrees, tail, 1.0)
 
-    def solved(share: float) -> float:
-        def miss(noncentrality: float) -> float:
-            return float(stats.nct.cdf(t, degrees, noncentrality)) - share
 
-        try:
-            return float(brentq(miss, t - reach, t + reach))
-        except ValueError:  # the cdf of far tails is NaN or flat in SciPy
+def _solved(t: float, degrees: int, share: float, side: float) -> float:
+    """The noncentrality on this side of t at which so much lies below t; NaN where SciPy has none.
+
+    It is looked for in steps from t outwards, since far away the cdf is NaN.
+    """
+    stats = need("scipy.stats")
+    brentq = need("scipy.optimize").brentq
+
+    def miss(noncentrality: float) -> float:
+        return float(stats.nct.cdf(t, degrees, noncentrality)) - share
+
+    # A t of few degrees of freedom says little of its noncentrality: that may be 0 to some 2 t.
+    step = 0.5 + abs(t) / 20
+    near, far = t, t + side * step
+    for _ in range(200):
+        found = miss(far)
+        if not math.isfinite(found):
             return math.nan
-
-    return solved(1 - tail), solved(tail)
+        if found * side <= 0:
+            return float(brentq(miss, *sorted((near, far)))) if miss(near) * side > 0 else near
+        near, far = far, far + side * step
+    return math.nan
 
 
 def _t(degrees: int) -> float:

@@ -98,14 +98,14 @@ def _reading(
 
 def _why(runs: Runs) -> str:
     """Whether the small gradient is what keeps the generator from learning."""
-    loss, free = float(runs.mean("plain", "critic")), float(runs.mean(FREE, "modes"))
+    loss, free = (float(runs.mean(FREE, key)) for key in ("critic", "modes"))
     is_blind = loss > 0.98 * 2 * math.log(2)
     critic = "tells nothing apart either" if is_blind else "still tells some apart"
     helps = free - float(runs.mean("plain", "modes")) >= 2
     cause = "helps" if helps else "does not help"
     return (
         f"To let the generator's steps be as long whatever the gradient's size {cause} "
-        f"({free:.1f} digits): the deep plain critic {critic} (loss {loss:.3f}, and 1.386 "
+        f"({free:.1f} digits): the deep plain critic of these steps {critic} (loss {loss:.3f}, and 1.386 "
         "is chance)."
     )
 
