@@ -105,8 +105,8 @@ def _why(runs: Runs) -> str:
     cause = "helps" if helps else "does not help"
     return (
         f"To let the generator's steps be as long whatever the gradient's size {cause} "
-        f"({free:.1f} digits): the deep plain critic of these steps {critic} (loss {loss:.3f}, and 1.386 "
-        "is chance)."
+        f"({free:.1f} digits): the deep plain critic of these steps {critic} (loss "
+        f"{loss:.3f}, and 1.386 is chance)."
     )
 
 
