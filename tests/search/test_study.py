@@ -19,6 +19,7 @@ import numpy as np
 import optuna
 import pytest
 import torch
+import torch._dynamo
 
 from plusone.errors import InputError
 from plusone.fix import load
@@ -161,6 +162,8 @@ def test_a_tight_budget_is_kept_to_and_ends(sampler: str) -> None:
 def test_an_executor_runs_the_trials_side_by_side() -> None:
     with ThreadPoolExecutor(2) as pool:
         found = search(PLAIN, replace(RANDOM, jobs=2), executor=pool)
+    # Threads that enter and leave the sandbox across each other would leave torch.compile off.
+    assert torch._dynamo.eval_frame._stance.stance == "default"
     alone = search(PLAIN, RANDOM)
     assert {(t.pattern, t.score) for t in found.tried} == {
         (t.pattern, t.score) for t in alone.tried

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,9 @@ from plusone.errors import InputError
 from plusone.fix.edits import Edit
 from plusone.fix.surgery import edited
 from plusone.target.subject import Subject
+
+# The sandbox and torch's random state are of the whole process: threads would mix them up.
+_ONE = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +86,14 @@ def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Ou
     """Trains a copy of the subject's model with these edits. Nothing of the subject is changed.
 
     Weights that the edits bring are drawn from the training's seed, as are the split and the
-    batches. A function of plain data, so that any executor can run it in another process.
+    batches. A function of plain data, so that any executor can run it in another process; threads
+    wait for each other.
     """
     assert subject.loss_fn is not None
     begin = time.perf_counter()
-    with sandbox(subject.model), torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with _ONE, sandbox(subject.model), torch.random.fork_rng(devices=[]), torch.enable_grad():
         model = edited(subject.model, edits, seed=training.seed).train()
         torch.manual_seed(training.seed)
-        # Of its own, so that trials in threads beside each other see the same batches.
         dice = torch.Generator().manual_seed(training.seed)
         order = torch.randperm(_num_samples(subject), generator=dice)
         num_kept = max(1, round(training.held_out * len(order)))
