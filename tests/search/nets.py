@@ -25,14 +25,15 @@ def subject(*, depth: int = 6, width: int = 8, samples: int = 64, narrow_at: int
 
 
 def nodes_by_hand(
-    model: nn.Sequential, x: torch.Tensor, spans: tuple[int, ...]
+    model: nn.Sequential, x: torch.Tensor, spans: tuple[int, ...], factor: float = 1.0
 ) -> list[torch.Tensor]:
-    """The stream at each place with skips of these spans; the first is behind the first layer."""
+    """The stream at each place with skips of these spans around branches times a factor; the first
+    is behind the first layer."""
     layers = list(model)
     nodes = [layers[1](layers[0](x))]
     for t, span in enumerate(spans, start=1):
         value = layers[2 * t + 1](layers[2 * t](nodes[-1]))
-        nodes.append(value + nodes[t - span] if span else value)
+        nodes.append(factor * value + nodes[t - span] if span else value)
     return nodes
 
 

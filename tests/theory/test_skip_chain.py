@@ -16,7 +16,7 @@ from plusone.errors import InputError
 from plusone.theory import chain_dag, correlation_profile, dag_log_moment, predict
 from plusone.theory.activations import FAN_FACTOR, Activation
 from plusone.theory.setting import setting
-from plusone.theory.skip_chain import Order, SkipChain, pattern_law
+from plusone.theory.skip_chain import Order, SkipChain, Start, pattern_law
 from theory.random_nets import APPLY
 
 LAYERS = 12
@@ -183,3 +183,33 @@ def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """The rank correlation, ties having their mean rank."""
     stats = pytest.importorskip("scipy.stats")
     return float(stats.spearmanr(a, b).statistic)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_linear_chain_begins_where_it_is_said_to(scale: float) -> None:
+    """Linear layers keep 1 - c, and R does not depend on the stream's size; behind a norm it does:
+    with q_t = q + t alpha^2 the product of 1 + alpha^2 / q_t over the layers is q_L / q."""
+    spans, start = np.ones(6, dtype=int), Start(moment=0.3, gap=0.2)
+    one = np.ones(6)
+    free = pattern_law(
+        SkipChain(strength=one, activation="linear", start=start), spans, scale=scale
+    )
+    assert float(free.log_gap) == pytest.approx(math.log(0.2))
+    assert float(free.log_second_moment) == pytest.approx(6 * math.log(1 + scale**2))
+    normed = pattern_law(
+        SkipChain(strength=one, activation="linear", has_norm=True, start=start), spans, scale=scale
+    )
+    assert float(normed.log_second_moment) == pytest.approx(math.log(1 + 6 * scale**2 / 0.3))
+
+
+def test_a_mean_at_the_start_adds_to_the_means_of_branches() -> None:
+    """x + ReLU(W x) of streams that are all of one value v: q = v^2 + 2 v mu + q_branch."""
+    start = Start(moment=4.0, gap=0.5, mean=1.0)
+    chain = SkipChain(strength=np.ones(2), order="last", has_norm=True, start=start)
+    law = pattern_law(chain, [1, 1])
+    # Behind the norm u ~ N(0, 2): mu = sqrt(2 / (2 pi)), E ReLU(u)^2 = 1.
+    mu = math.sqrt(1 / math.pi)
+    second = 4 + 2 * 2 * mu + 1
+    assert float(law.log_second_moment) == pytest.approx(
+        math.log((1 + 1 / 4) * (1 + 1 / second)), rel=1e-9
+    )

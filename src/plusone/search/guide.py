@@ -7,6 +7,7 @@ not hide them, the signal's by its second moment. Every pattern then follows by 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -21,8 +22,8 @@ from plusone.capture.sandbox import sandbox
 from plusone.errors import InputError
 from plusone.search.space import Pattern, Space
 from plusone.theory import WINDOW, PatternLaw, SkipChain, pattern_law
-from plusone.theory.activations import FAN_FACTOR, Activation, slope
-from plusone.theory.skip_chain import Order
+from plusone.theory.activations import FAN_FACTOR, Activation, log_moment, slope
+from plusone.theory.skip_chain import Order, Start
 
 # ln(1 - c) less so much times the share of the depth that the gradient's paths take: of the
 # weights 0 to 20 the one whose order of 61 patterns is most like that of their trained accuracies
@@ -71,10 +72,31 @@ def chain_of(space: Space, *, seed: int = 0) -> SkipChain:
         streams = [entered[p.path] for p in space.places]
         moments = np.array([float(s.detach().double().pow(2).mean()) for s in streams])
         factors = [_factor(a, b) for a, b in pairwise(streams)]
+        start = _start(streams[0].detach().double())
     if not np.isfinite(moments).all():
         at = space.places[int(np.flatnonzero(~np.isfinite(moments))[0])].path
         raise InputError(f"what enters {at} is not finite; scan the model first")
-    return _chain(np.array(factors), moments, activation, order, has_norm, _width(space))
+    strength, moment = _strengths(np.array(factors), moments, activation, order, has_norm)
+    return SkipChain(
+        strength=strength,
+        moment=moment,
+        activation=activation,
+        order=order,
+        has_norm=has_norm,
+        width=_width(space),
+        start=start,
+    )
+
+
+def _start(stream: Tensor) -> Start:
+    """What enters the first layer, of all pairs of samples; uncorrelated where there is but one."""
+    rows = stream.flatten(1) if stream.ndim > 1 else stream[None]
+    square = float(rows.pow(2).mean())
+    if square <= 0:
+        return Start()
+    spread = float((rows - rows.mean(0)).pow(2).sum() / (max(len(rows) - 1, 1) * rows.shape[1]))
+    gap = spread / square if len(rows) > 1 and spread > 0 else 1.0
+    return Start(moment=square, gap=gap, mean=float(rows.mean()) / math.sqrt(square))
 
 
 def _factor(source: Tensor, goal: Tensor) -> float:
@@ -88,31 +110,55 @@ def _factor(source: Tensor, goal: Tensor) -> float:
     return float(found.double().pow(2).sum() / cotangent.double().pow(2).sum())
 
 
-def _chain(
+def _strengths(
     factors: NDArray[np.float64],
     moments: NDArray[np.float64],
     activation: Activation,
     order: Order,
     has_norm: bool,
-    width: int,
-) -> SkipChain:
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Each layer's strength as its gradient has it, and as its signal has it where they differ.
+
+    The factor a c E phi'^2 is solved for a at the second moment that the layer really saw.
+    """
     factors = np.where(np.isfinite(factors), factors, 1.0)
-    before, behind = moments[:-1], moments[1:]
-    unit = before[0] if before[0] > 0 else 1.0
-    rate = FAN_FACTOR[activation] * slope(activation, np.zeros(1))[0]
+    before = np.where(moments[:-1] > 0, moments[:-1], 1.0)
+    fan = FAN_FACTOR[activation]
     if has_norm:
-        strength, moment = factors * before / unit / rate, behind / unit
-    else:
-        strength = factors / rate
-        moment = np.where(before > 0, behind / np.where(before > 0, before, 1.0), 1.0)
-    return SkipChain(
-        strength=strength,
-        moment=moment,
-        activation=activation,
-        order=order,
-        has_norm=has_norm,
-        width=width,
-    )
+        # Of a branch that divides by its stream's deviation the factor falls as the stream grows.
+        at_one = factors * before
+        strength = _solved(at_one, np.ones_like(before), activation, order)
+        handed = np.exp(log_moment(activation, _entered(strength, fan, order)))
+        outside = strength * fan if order == "first" else 1.0
+        return strength, strength * moments[1:] / (handed * outside)
+    strength = _solved(factors, before, activation, order)
+    if activation not in ("linear", "relu"):
+        return strength, None
+    rate = math.exp(float(log_moment(activation, np.zeros(1))[0])) * fan
+    return strength, np.where(moments[1:] > 0, moments[1:] / before / rate, 1.0)
+
+
+def _entered(strength: NDArray[np.float64], fan: float, order: Order) -> NDArray[np.float64]:
+    """ln of the second moment that the activation behind a norm sees."""
+    return np.log(strength * fan) if order == "last" else np.zeros_like(strength)
+
+
+def _solved(
+    factors: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    activation: Activation,
+    order: Order,
+) -> NDArray[np.float64]:
+    """The strength a with a c E phi'(u)^2 = factor, u of the second moment that the layer sees."""
+    fan = FAN_FACTOR[activation]
+    strength = factors / fan / slope(activation, np.log(seen))
+    if order == "last":
+        # u is the weights' output, whose second moment a scales too; the left side grows with a,
+        # for tanh slowly, so that a damped fixed point is taken.
+        for _ in range(100):
+            rate = slope(activation, np.log(np.maximum(strength * fan * seen, 1e-300)))
+            strength = np.sqrt(strength * factors / fan / rate)
+    return strength
 
 
 def _style(space: Space) -> tuple[Activation, Order, bool]:
@@ -126,11 +172,14 @@ def _style(space: Space) -> tuple[Activation, Order, bool]:
     for a, b in pairwise(space.places):
         inside = [trace.ops[k].name for k in range(a.first, min(b.first, len(trace.ops)))]
         bends = [(k, _activation(name)) for k, name in enumerate(inside) if _activation(name)]
-        norms += any("norm" in name and "linalg" not in name for name in inside)
+        normed = [k for k, name in enumerate(inside) if "norm" in name and "linalg" not in name]
+        norms += bool(normed)
         if bends:
             names[bends[0][1]] += 1
             weighted = next((w - a.first for w in a.weighted), 0)
-            orders["first" if bends[0][0] < weighted else "last"] += 1
+            # A norm behind the activation takes the branch's mean away, as weights there would.
+            has_mean = bends[0][0] > weighted and (not normed or normed[-1] < bends[-1][0])
+            orders["last" if has_mean else "first"] += 1
     num_layers = space.num_layers
     activation: Activation = "linear"
     if 2 * sum(names.values()) >= num_layers:
@@ -163,37 +212,30 @@ def _alpha(pattern: Pattern) -> float:
     return max(pattern.num_skips, 1) ** -0.5 if pattern.scale == "rsqrt" else 1.0
 
 
-def promise(
-    law: PatternLaw, num_layers: int, *, weight: float = DEPTH_WEIGHT
-) -> NDArray[np.float64]:
+def promise(law: PatternLaw, num_layers: int) -> NDArray[np.float64]:
     """How good a pattern promises to be, in closed form; only its order means anything.
 
-    ln(1 - c) - weight * (effective depth / layers), less what the typical gradient exceeds the
-    window of trainable nets by: inputs stay apart, and the paths of the gradient are short.
+    ln(1 - c) - 10 * (effective depth / layers), less what the typical gradient exceeds the window
+    of trainable nets by: inputs stay apart, and the paths of the gradient are short.
     """
     beyond = np.maximum(np.abs(law.log10_typical_norm) - WINDOW, 0.0)
-    found = law.log_gap - weight * law.effective_depth / num_layers - _BEYOND * beyond
+    found = law.log_gap - DEPTH_WEIGHT * law.effective_depth / num_layers - _BEYOND * beyond
     return np.where(np.isfinite(found), found, -np.inf)
-
-
-def proposals(space: Space, chain: SkipChain, count: int, *, seed: int = 0) -> list[Pattern]:
-    """The `count` most promising of 512 random patterns, best first; fewer in a small space.
-
-    Not the patterns of highest promise of all: those bypass nearly every layer, and what the closed
-    form says of them no training has confirmed. Cost: one evaluation of 512 patterns, no training.
-    """
-    pool, heights = screened(space, chain, seed=seed)
-    order = np.argsort(-heights, kind="stable")
-    return [pool[k] for k in order[:count]]
 
 
 def screened(
     space: Space, chain: SkipChain, *, seed: int = 0, size: int = 512
 ) -> tuple[list[Pattern], NDArray[np.float64]]:
-    """Different random patterns of the space and their promise."""
+    """`size` random patterns without repeats, the most promising first, and their promise.
+
+    The best of them are theory's proposals, not the patterns of highest promise of all: those
+    bypass nearly every layer, and what the closed form says of them no training has confirmed.
+    """
     rng = np.random.default_rng(seed)
     pool = list(dict.fromkeys(random_pattern(space, rng) for _ in range(size)))
-    return pool, promise(laws(space, chain, pool), space.num_layers)
+    heights = promise(laws(space, chain, pool), space.num_layers)
+    order = np.argsort(-heights, kind="stable")
+    return [pool[k] for k in order], heights[order]
 
 
 def random_pattern(space: Space, rng: np.random.Generator) -> Pattern:

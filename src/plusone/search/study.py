@@ -140,10 +140,8 @@ class _Search:
         if config.sampler == "theory":
             self.chain = chain_of(space, seed=config.seed)
             pool, heights = screened(space, self.chain, seed=config.seed)
-            order = sorted(range(len(pool)), key=lambda k: -heights[k])
-            self.bar = float(heights[order[int(PRUNED_BELOW * len(order))]])
-            known = set(first)
-            fresh = [pool[k] for k in order if pool[k] not in known]
+            self.bar = float(heights[int(PRUNED_BELOW * len(pool))])
+            fresh = [pattern for pattern in pool if pattern not in first]
             first += fresh[: min(PRIOR, config.trials)]
         self.first = tuple(first)
         self.total = len(self.named) + config.trials
@@ -246,8 +244,10 @@ class _Search:
         """Goes on where a trial of this worker, which slept, was taken for lost and failed."""
         try:
             yield
-        except (ValueError, self.optuna.exceptions.UpdateFinishedTrialError) as error:
-            if "Cannot tell" not in str(error) and "finished" not in str(error):
+        except self.optuna.exceptions.UpdateFinishedTrialError:
+            pass
+        except ValueError as error:
+            if not str(error).startswith("Cannot tell a "):  # Optuna's, and not the model's
                 raise
 
     def _objective(self, trial: Trial) -> float:

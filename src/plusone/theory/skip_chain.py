@@ -39,6 +39,16 @@ from plusone.theory.activations import (
 Order = Literal["first", "last"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The stream where the chain begins: its second moment, 1 - c of two inputs, and its mean over
+    units divided by the root of the second moment."""
+
+    moment: float = 1.0
+    gap: float = 1.0
+    mean: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SkipChain:
     """What the layers of a chain are, whatever skips go around them.
@@ -49,7 +59,8 @@ class SkipChain:
     and ReLU. `has_norm`: N is a norm (of the layer) in front of the branch, which divides by the
     stream's deviation; otherwise the identity. `width` is the number of units, None for so many
     that nothing fluctuates. `moment` is as `strength` for the second moment of the branch's output,
-    where that was measured and is another; None for the same.
+    where that was measured and is another; None for the same. `start` is what enters the first
+    layer.
     """
 
     strength: FloatArray
@@ -58,6 +69,7 @@ class SkipChain:
     has_norm: bool = False
     width: int | None = None
     moment: FloatArray | None = None
+    start: Start = Start()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,7 +112,7 @@ def pattern_law(chain: SkipChain, spans: ArrayLike, *, scale: ArrayLike = 1.0) -
     that stay on along a stream.
     E ln R is ln R less half of the variance.
 
-    Assumes: independent Gaussian weights and wide layers, inputs of unit second moment. Cost:
+    Assumes: independent Gaussian weights and wide layers. Cost:
     O(patterns * layers); some 1,000 times that for tanh and GELU.
 
     Raises:
@@ -156,9 +168,10 @@ def _signal(
 ) -> tuple[FloatArray, FloatArray]:
     """ln q before each layer and at the end, and ln(1 - c) at the end."""
     rows, num_layers = np.arange(len(reach)), reach.shape[1]
-    log_q = np.zeros((len(reach), num_layers + 1))
-    log_apart = np.zeros_like(log_q)  # ln (1 - c) q
-    mean = np.zeros_like(log_q)  # over the square root of q
+    start = chain.start
+    log_q = np.full((len(reach), num_layers + 1), math.log(start.moment))
+    log_apart = np.full_like(log_q, math.log(start.moment * start.gap))  # ln (1 - c) q
+    mean = np.full_like(log_q, start.mean)  # over the square root of q
     has_skip = reach > 0
     for t in range(1, num_layers + 1):
         before, source = log_q[:, t - 1], (rows, t - reach[:, t - 1])
