@@ -21,7 +21,7 @@ import pytest
 import torch
 import torch._dynamo
 
-from plusone.errors import InputError
+from plusone.errors import CaptureError, InputError
 from plusone.fix import load
 from plusone.search import Pattern, SearchConfig, SpaceConfig, Training, search, space_of
 from plusone.search.samplers import params_of, pattern_of, sampler_of
@@ -131,6 +131,25 @@ def test_ctrl_c_in_a_training_loses_no_pattern(tmp_path: Path, call: int) -> Non
         (t.pattern, t.score) for t in alone.tried
     }
     assert sum(bool(t.baseline) for t in whole.tried) == 4
+
+
+class Dies(StopsAt):
+    """A loss that fails once."""
+
+    def __call__(self, output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        try:
+            return super().__call__(output, targets)
+        except KeyboardInterrupt:
+            raise ValueError("the disk is full,\nit seems") from None
+
+
+def test_what_the_loss_raises_is_one_sentence_and_the_study_goes_on(tmp_path: Path) -> None:
+    config = replace(RANDOM, storage=str(tmp_path / "a.journal"))
+    given = subject_of(PLAIN.model, PLAIN.args[0], PLAIN.targets, Dies(60))
+    with pytest.raises(CaptureError, match=r"failed \(ValueError: the disk is full, it seems\)"):
+        search(given, config)
+    whole = search(given, config)
+    assert {t.pattern for t in whole.tried} == {t.pattern for t in search(PLAIN, RANDOM).tried}
 
 
 def test_a_trial_of_a_process_whose_number_is_used_again_is_lost(tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from plusone.errors import InputError
-from plusone.fix.edits import Edit
+from plusone.errors import CaptureError, InputError, PlusoneError
 from plusone.search.guide import chain_of, laws, promise, screened
 from plusone.search.result import Result, Tried
 from plusone.search.samplers import (
@@ -107,6 +106,7 @@ def search(
     Raises:
         InputError: nothing can be searched or trained, the storage cannot be reached, or it holds
             a study of another space or training under this name.
+        CaptureError: the model or its loss raised in a training.
         MissingExtraError: Optuna is not installed.
     """
     config = config or SearchConfig()
@@ -272,17 +272,27 @@ class _Search:
                 for key in (MEASURE, "parameters"):
                     trial.set_user_attr(key, other.user_attrs[key])
                 return _value(other)
-        outcome = self._outcome(self.space.edits(pattern))
+        outcome = self._outcome(pattern)
         trial.set_user_attr("parameters", outcome.num_parameters)
         trial.set_user_attr("seconds", outcome.seconds)
         trial.set_user_attr(MEASURE, outcome.measure)
         return outcome.score
 
-    def _outcome(self, edits: tuple[Edit, ...]) -> Outcome:
+    def _outcome(self, pattern: Pattern) -> Outcome:
         subject, training = self.space.subject, self.config.training
-        if self.executor is not None:
-            return self.executor.submit(trained, subject, edits, training).result()
-        return trained(subject, edits, training)
+        edits = self.space.edits(pattern)
+        try:
+            if self.executor is not None:
+                return self.executor.submit(trained, subject, edits, training).result()
+            return trained(subject, edits, training)
+        except PlusoneError:
+            raise
+        except Exception as error:  # of the model, the loss or the executor, all strangers' code
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise CaptureError(
+                f"training {subject.name} with the spans {pattern} failed ({what}); what was "
+                "finished is in the storage, if there is one, and the search goes on from it"
+            ) from error
 
     def _prune(self, study: Study, pattern: Pattern, number: int) -> None:
         """Leaves out what was tried by an earlier trial, and what theory expects little of.
