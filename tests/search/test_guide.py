@@ -34,7 +34,8 @@ def he_net(
 
 def test_hes_layers_have_strength_one_and_halves_one_half() -> None:
     whole, half = (chain_of(space_of(he_net(gain=g))) for g in (2.0, 1.0))
-    assert (whole.activation, whole.order, whole.has_norm) == ("relu", "last", False)
+    assert (whole.activation, whole.order) == ("relu", "last")
+    assert not np.any(whole.has_norm)
     assert whole.strength.mean() == pytest.approx(1.0, abs=0.1)
     assert half.strength.mean() == pytest.approx(0.5, abs=0.05)
     assert whole.moment is not None
@@ -77,7 +78,7 @@ def measured_on(space: Space, pattern: Pattern) -> tuple[float, float]:
     return float(torch.log10(g.norm() / u.norm())), math.log(1 - cosine)
 
 
-def test_behind_norms_the_gradient_is_right_to_a_quarter_of_a_decade() -> None:
+def test_the_gradient_is_right_where_some_layers_have_a_norm() -> None:
     torch.manual_seed(0)
     width, depth = 256, 9
     layers: list[nn.Module] = []
@@ -88,7 +89,7 @@ def test_behind_norms_the_gradient_is_right_to_a_quarter_of_a_decade() -> None:
     x, y = torch.randn(64, width), torch.arange(64) % 10
     space = space_of(subject_of(model, x, y, F.cross_entropy))
     chain = chain_of(space)
-    assert chain.has_norm
+    assert list(np.atleast_1d(chain.has_norm)) == [True] * 8 + [False]  # the head has none
     patterns = [random_pattern(space, np.random.default_rng(k)) for k in range(12)]
     law = laws(space, chain, patterns)
     for number, pattern in enumerate(patterns):
@@ -101,7 +102,7 @@ def test_behind_norms_the_gradient_is_right_to_a_quarter_of_a_decade() -> None:
         u = torch.randn(nodes[-1].shape, generator=torch.Generator().manual_seed(0))
         (g,) = torch.autograd.grad(nodes[-1], nodes[0], u)
         measured = float(torch.log10(g.norm() / u.norm()))
-        assert float(law.log10_typical_norm[number]) == pytest.approx(measured, abs=0.25)
+        assert float(law.log10_typical_norm[number]) == pytest.approx(measured, abs=0.1)
 
 
 def test_the_pool_is_ordered_by_its_promise_without_repeats() -> None:

@@ -213,3 +213,17 @@ def test_a_mean_at_the_start_adds_to_the_means_of_branches() -> None:
     assert float(law.log_second_moment) == pytest.approx(
         math.log((1 + 1 / 4) * (1 + 1 / second)), rel=1e-9
     )
+
+
+def test_a_norm_may_stand_in_some_layers_alone() -> None:
+    chain = SkipChain(
+        strength=np.ones(3),
+        activation="linear",
+        has_norm=np.array([True, False, True]),
+        start=Start(moment=0.5),
+    )
+    # q: 0.5, then 0.5 + 1, then twice that, as the branch without a norm hands on what it gets.
+    expected = (1 + 1 / 0.5) * (1 + 1) * (1 + 1 / 3.0)
+    assert float(pattern_law(chain, [1, 1, 1]).log_second_moment) == pytest.approx(
+        math.log(expected)
+    )

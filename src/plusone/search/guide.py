@@ -47,8 +47,8 @@ def chain_of(space: Space, *, seed: int = 0) -> SkipChain:
     """The chain that stands for the model in the closed form.
 
     Cost: one forward and one backward in all, in the model's own mode. The activation is the one
-    that most layers have (sigmoid counts as tanh, SiLU and ELU as GELU); a norm, where most have
-    one. Layers whose factor cannot be measured are taken as of strength 1.
+    that most layers have (sigmoid counts as tanh, SiLU and ELU as GELU). Layers whose factor cannot
+    be measured are taken as of strength 1.
 
     Raises:
         InputError: a place is not reached from the one before it, or something is not finite.
@@ -115,32 +115,25 @@ def _strengths(
     moments: NDArray[np.float64],
     activation: Activation,
     order: Order,
-    has_norm: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Each layer's strength as its gradient has it, and as its signal has it where they differ.
+    has_norm: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each layer's strength as its gradient has it, and as its signal has it.
 
-    The factor a c E phi'^2 is solved for a at the second moment that the layer really saw.
+    The gradient's factor a c E phi'^2 is solved for a at the second moment that the weights really
+    saw: 1 in a layer with a norm, whose factor falls as the stream grows.
     """
     factors = np.where(np.isfinite(factors), factors, 1.0)
     before = np.where(moments[:-1] > 0, moments[:-1], 1.0)
-    fan = FAN_FACTOR[activation]
-    if has_norm:
-        # Of a branch that divides by its stream's deviation the factor falls as the stream grows.
-        at_one = factors * before
-        strength = _solved(at_one, np.ones_like(before), activation, order)
-        handed = np.exp(log_moment(activation, _entered(strength, fan, order)))
-        outside = strength * fan if order == "first" else 1.0
-        return strength, strength * moments[1:] / (handed * outside)
-    strength = _solved(factors, before, activation, order)
-    if activation not in ("linear", "relu"):
-        return strength, None
-    rate = math.exp(float(log_moment(activation, np.zeros(1))[0])) * fan
-    return strength, np.where(moments[1:] > 0, moments[1:] / before / rate, 1.0)
-
-
-def _entered(strength: NDArray[np.float64], fan: float, order: Order) -> NDArray[np.float64]:
-    """ln of the second moment that the activation behind a norm sees."""
-    return np.log(strength * fan) if order == "last" else np.zeros_like(strength)
+    seen = np.where(has_norm, 1.0, before)
+    strength = _solved(np.where(has_norm, factors * before, factors), seen, activation, order)
+    if order == "last" and activation not in ("linear", "relu"):
+        return strength, strength  # what is handed on is not proportional to what comes in
+    a = strength * FAN_FACTOR[activation]
+    if order == "last":
+        handed = np.exp(log_moment(activation, np.log(a * seen)))
+    else:
+        handed = a * np.exp(log_moment(activation, np.log(seen)))
+    return strength, strength * np.where(moments[1:] > 0, moments[1:] / handed, 1.0)
 
 
 def _solved(
@@ -161,19 +154,19 @@ def _solved(
     return strength
 
 
-def _style(space: Space) -> tuple[Activation, Order, bool]:
-    """The activation, where it stands, and whether there is a norm, in most layers."""
+def _style(space: Space) -> tuple[Activation, Order, NDArray[np.bool_]]:
+    """The activation of most layers and where it stands, and which layers have a norm."""
     subject = space.subject
     with sandbox(subject.model) as box:
         trace = record(subject.model, subject.args, subject.kwargs, box=box).trace
     names: Counter[str] = Counter()
     orders: Counter[Order] = Counter()
-    norms = 0
+    norms: list[bool] = []
     for a, b in pairwise(space.places):
         inside = [trace.ops[k].name for k in range(a.first, min(b.first, len(trace.ops)))]
         bends = [(k, _activation(name)) for k, name in enumerate(inside) if _activation(name)]
         normed = [k for k, name in enumerate(inside) if "norm" in name and "linalg" not in name]
-        norms += bool(normed)
+        norms.append(bool(normed))
         if bends:
             names[bends[0][1]] += 1
             weighted = next((w - a.first for w in a.weighted), 0)
@@ -185,7 +178,7 @@ def _style(space: Space) -> tuple[Activation, Order, bool]:
     if 2 * sum(names.values()) >= num_layers:
         activation = _ALIKE[names.most_common(1)[0][0]]
     order = orders.most_common(1)[0][0] if orders else "last"
-    return activation, order, 2 * norms >= num_layers
+    return activation, order, np.array(norms)
 
 
 def _activation(name: str) -> str:

@@ -53,20 +53,20 @@ class Start:
 class SkipChain:
     """What the layers of a chain are, whatever skips go around them.
 
-    `strength` is a_t, the variance of layer t's weights times its inputs over FAN_FACTOR, so that
-    1 is He's initialisation; one number per layer. `order` says where the activation stands:
-    "first", F(x) = W phi(N(x)), or "last", F(x) = phi(W N(x)), as in a user's Sequential of Linear
-    and ReLU. `has_norm`: N is a norm (of the layer) in front of the branch, which divides by the
-    stream's deviation; otherwise the identity. `width` is the number of units, None for so many
-    that nothing fluctuates. `moment` is as `strength` for the second moment of the branch's output,
-    where that was measured and is another; None for the same. `start` is what enters the first
-    layer.
+    `strength` is a_t, the variance of layer t's weights times its inputs over FAN_FACTOR, so that 1
+    is He's initialisation; one number per layer. `order` says where the activation stands: "first",
+    F(x) = W phi(N(x)), or "last", F(x) = phi(W N(x)), as in a user's Sequential of Linear and ReLU.
+    `has_norm`: N is a norm (of the layer) in front of the branch, which divides by the stream's
+    deviation; otherwise the identity; one for all layers, or each its own. `width` is the number of
+    units, None for so many that nothing fluctuates. `moment` is as `strength` for the second moment
+    of the branch's output, where that was measured and is another; None for the same. `start` is
+    what enters the first layer.
     """
 
     strength: FloatArray
     activation: Activation = "relu"
     order: Order = "first"
-    has_norm: bool = False
+    has_norm: bool | NDArray[np.bool_] = False
     width: int | None = None
     moment: FloatArray | None = None
     start: Start = Start()
@@ -206,7 +206,7 @@ def _branch(
     phi, factor = chain.activation, FAN_FACTOR[chain.activation]
     strength = chain.strength if chain.moment is None else chain.moment
     log_a = _log(np.array(strength[layer] * factor))
-    seen = np.zeros_like(log_q) if chain.has_norm else log_q
+    seen = np.where(_has_norm(chain)[layer], 0.0, log_q)
     into = seen if chain.order == "first" else seen + log_a
     outside = log_a if chain.order == "first" else 0.0
     safe = np.clip(into, STRAIGHT, STEEP)
@@ -231,7 +231,7 @@ def _mean(activation: Activation, q: FloatArray) -> FloatArray:
 
 def _into(chain: SkipChain, log_q: FloatArray) -> FloatArray:
     """ln of the second moment that each layer's activation sees."""
-    seen = np.zeros_like(log_q[:, :-1]) if chain.has_norm else log_q[:, :-1]
+    seen = np.where(_has_norm(chain), 0.0, log_q[:, :-1])
     if chain.order == "first":
         return seen
     return np.asarray(seen + _log(chain.strength * FAN_FACTOR[chain.activation]))
@@ -242,7 +242,12 @@ def _factors(chain: SkipChain, log_q: FloatArray, into: FloatArray) -> FloatArra
     log_a = _log(chain.strength * FAN_FACTOR[chain.activation])
     before = log_q[:, :-1]
     rate = _log(slope(chain.activation, into))
-    return rate + log_a - (np.where(np.isneginf(before), 0.0, before) if chain.has_norm else 0.0)
+    is_divided = _has_norm(chain) & ~np.isneginf(before)
+    return np.asarray(rate + log_a - np.where(is_divided, before, 0.0))
+
+
+def _has_norm(chain: SkipChain) -> NDArray[np.bool_]:
+    return np.broadcast_to(np.asarray(chain.has_norm), len(chain.strength))
 
 
 def _gradient(
