@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.plusone-installed
 # Every pip call goes through the constraints, so that nothing can bring in another torch.
-PIP    := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
+# Nothing is compiled ahead: of most packages a few modules are ever imported.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --constraint constraints.txt
 # One torch thread for each of the two test workers.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.zoo
 def cases() -> list[Any]:
     found = []
     for index, entry in enumerate(ALL_MODELS):
-        for mode, marks in modes(index, every=3):
+        for mode, marks in modes(index, every=5):
             if not entry.is_light:
                 marks.append(pytest.mark.slow)
             found.append(pytest.param(entry, mode, id=f"{entry.name} ({mode})", marks=marks))

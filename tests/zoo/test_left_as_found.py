@@ -1,6 +1,6 @@
 """Every model of the zoo comes back bit by bit from a scan, also from one that was interrupted.
 
-The gate takes every sixth model and interrupts one stage of its scan, drawn for each; some light
+The gate takes every tenth model and interrupts one stage of its scan, drawn for each; some light
 ones have their spectra measured. `make full` takes all.
 """
 
@@ -33,7 +33,7 @@ _QUICK = ScanConfig(quick=True)
 def cases() -> list[Any]:
     found = []
     for index, entry in enumerate(ALL_MODELS):
-        marks = [pytest.mark.slow] * entry.is_slow + gate(index, every=6)
+        marks = [pytest.mark.slow] * entry.is_slow + gate(index, every=10)
         config = _FULL if entry.is_light and index % _EACH == 0 else _QUICK
         found.append(pytest.param(entry, config, 1, id=entry.name, marks=marks))
         name, marks = f"{entry.name}, every stage", [*marks, pytest.mark.long]
