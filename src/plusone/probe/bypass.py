@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch.autograd.graph import GradientEdge
+from torch.autograd.graph import GradientEdge, Node
 
 from plusone.capture.eager import Recording, record
 from plusone.capture.nested import tensors_in
@@ -80,10 +81,11 @@ def bypass_share(
     """B = U / (U + Z): the share of the output's variance that comes around the latent z.
 
     U = sum over the values u around of E|d xhat / d u|^2 Var(u), and Z likewise of z, to first
-    order and element by element; the derivative by u holds z. Of z the variance of the mean counts:
-    its noise says nothing of the input, and skips have none. One more forward and backward with a
-    random cotangent g of unit variance, since E (J^T g)_i^2 = |d xhat / d u_i|^2, and a backward
-    through the encoder for what of u's gradient comes over z. The standard error is over samples.
+    order and element by element; each derivative holds the latent and the other values around, so
+    that a value that feeds another is not counted twice. Of z the variance of the mean counts: its
+    noise says nothing of the input, and skips have none. One more forward and backward with a
+    random cotangent g of unit variance, since E (J^T g)_i^2 = |d xhat / d u_i|^2; it ends at z and
+    u. The standard error is over samples.
     0 where nothing goes around; not measured for fewer than `LEAST_SAMPLES` samples, or where
     autograd does not see one of the values. A sample is shut where each number of each u is zero,
     or the gradient there, and not that of z.
@@ -135,14 +137,14 @@ def _share(
     if not is_seen or len(z) < len(inner) or len(u) < len(entries):
         return Around()
     cotangents = random_cotangents([root], generator)
-    gradients = torch.autograd.grad(
-        [root], [*z, *(e.edge for e in u)], cotangents, retain_graph=True, allow_unused=True
-    )
-    at_z, at_u = gradients[: len(z)], gradients[len(z) :]
+    with _stopped([*z, *(e.edge for e in u if not e.is_join)]):
+        gradients = torch.autograd.grad(
+            [root], [*z, *(e.edge for e in u)], cotangents, retain_graph=True, allow_unused=True
+        )
     if any(g is None for g in gradients):
         return Around()
-    through = torch.autograd.grad(z, [e.edge for e in u], at_z, allow_unused=True)
-    direct = [e.of(a if b is None else a - b) for e, a, b in zip(u, at_u, through, strict=True)]
+    at_z = gradients[: len(z)]
+    direct = [e.of(g) for e, g in zip(u, gradients[len(z) :], strict=True)]
     around = _weighted(direct, latent.around, seen, batch)
     inside = _weighted(at_z, latent.signals, seen, batch)
     ratio = ratio_of_rms(around, around + inside)
@@ -169,10 +171,35 @@ def _shut(
     return Value.of(float((~is_reached).double().mean()))
 
 
+@contextmanager
+def _stopped(edges: Sequence[GradientEdge]) -> Iterator[None]:
+    """Inside, a backward ends at the edges: what it reads at each came on ways that meet no other."""
+    outs: dict[Node, set[int]] = {}
+    for edge in edges:
+        outs.setdefault(edge.node, set()).add(edge.output_nr)
+
+    def stop(node: Node) -> Callable[[tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]:
+        def cut(gradients: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+            return tuple(
+                torch.zeros_like(g) if k in outs[node] and g is not None else g
+                for k, g in enumerate(gradients)
+            )
+
+        return cut
+
+    handles = [node.register_prehook(stop(node)) for node in outs]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 class _Entry(NamedTuple):
     """Where the gradient of a value around is read: there, or at a part of the join it enters."""
 
     edge: GradientEdge
+    is_join: bool = False
     axis: int = -1
     start: int = 0
     size: int = 0
@@ -195,9 +222,9 @@ def _entry(finder: EdgeFinder, value: ValueRef, join: ValueRef) -> _Entry | None
     at = op.parents.index(value)
     if base_name(op.name) == "cat" and op.axis >= 0:
         sizes = [shape[op.axis] for shape in shapes]
-        return _Entry(edge, op.axis, sum(sizes[:at]), sizes[at])
+        return _Entry(edge, is_join=True, axis=op.axis, start=sum(sizes[:at]), size=sizes[at])
     is_plain = base_name(op.name) == "add" and not op.factors and shapes[at] == op.shapes[0]
-    return _Entry(edge) if is_plain else None
+    return _Entry(edge, is_join=True) if is_plain else None
 
 
 def _weighted(
