@@ -173,7 +173,7 @@ def _shut(
 
 @contextmanager
 def _stopped(edges: Sequence[GradientEdge]) -> Iterator[None]:
-    """Inside, a backward ends at the edges: what it reads at each came on ways that meet no other."""
+    """Inside, a backward ends at the edges: what it reads there came on ways that met none."""
     outs: dict[Node, set[int]] = {}
     for edge in edges:
         outs.setdefault(edge.node, set()).add(edge.output_nr)
