@@ -11,13 +11,22 @@ import plusone
 from plusone.labs.base import Arm, Lab, Plan
 from plusone.labs.base.lab import Option
 from plusone.labs.gan.claim import CLAIM
-from plusone.labs.gan.conclusion import FREE, YARDSTICK, conclude
-from plusone.labs.gan.nets import NUM_NOISE, Generator, critic, critic_decades, pictures
-from plusone.labs.gan.play import Game, play
+from plusone.labs.gan.conclusion import FREE, FREE_BOTH, LONGER, REPAIRED, YARDSTICK, conclude
+from plusone.labs.gan.nets import (
+    NUM_NOISE,
+    Generator,
+    critic,
+    critic_decades,
+    pictures,
+    repaired,
+    spread,
+)
+from plusone.labs.gan.play import EPSILON, Game, play
 from plusone.labs.gan.quality import judge, noise_like, specks_like
 
 DEEP, SHALLOW = 12, 2
 NUM_MADE, NUM_POINTS = 1000, 20
+SMALLEST = 1e-30
 CRITICS: Mapping[str, Mapping[str, Option]] = {
     "plain": {"skips": False},
     "residual": {"skips": True},
@@ -25,7 +34,10 @@ CRITICS: Mapping[str, Mapping[str, Option]] = {
     "plain, spectral norm": {"skips": False, "spectral": True},
     "residual, spectral norm": {"skips": True, "spectral": True},
     "plain, He": {"skips": False, "start": "he"},
-    FREE: {"skips": False, "epsilon": 1e-30},
+    FREE: {"skips": False, "epsilon": SMALLEST},
+    FREE_BOTH: {"skips": False, "epsilon": SMALLEST, "critic epsilon": SMALLEST},
+    LONGER: {"skips": False, "times": 2},
+    REPAIRED: {"skips": False, "repaired": True},
 }
 
 
@@ -34,7 +46,7 @@ def plan(is_full: bool) -> Plan:
     shared: dict[str, Option] = {"data": data, "blocks": DEEP, "steps": 800 if is_full else 300}
     # In quick mode the limits have one seed.
     arms = [
-        Arm(name=name, options={**shared, **own}, seeds=(0,) if k > 2 and not is_full else None)
+        Arm(name=name, options={**shared, **own}, seeds=None if is_full or k < 3 else (0,))
         for k, (name, own) in enumerate(CRITICS.items())
     ]
     return Plan(
@@ -67,11 +79,16 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
         start=str(arm.options.get("start", "pytorch")),
         has_spectral_norm=bool(arm.options.get("spectral", False)),
     )
+    if arm.options.get("repaired"):
+        net = repaired(net, real[:64])
     report = plusone.scan(net, real[:64], quick=True, timed=False, select=("G201",))
-    start = critic_decades(net, real[:64])
+    start, told = critic_decades(net, real[:64]), spread(net, real[:64])
     game = Game(
-        steps=int(arm.options["steps"]),
-        epsilon=float(arm.options.get("epsilon", 1e-8)),
+        steps=int(arm.options["steps"]) * int(arm.options.get("times", 1)),
+        epsilons=(
+            float(arm.options.get("critic epsilon", EPSILON)),
+            float(arm.options.get("epsilon", EPSILON)),
+        ),
         seed=seed,
     )
     norms, losses = map(np.asarray, play(net, generator, real, game))
@@ -81,6 +98,7 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
         made = generator(torch.randn(NUM_MADE, NUM_NOISE, generator=dice))
     return {
         "start": start,
+        "spread": told,
         "is accused": float(bool(report.findings)),
         "end": critic_decades(net, real[:64]),
         "critic": float(losses[len(losses) // 2 :].mean()),

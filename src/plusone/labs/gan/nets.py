@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
+import plusone
 from plusone.labs.data import Split, digits, mnist
 from plusone.nn.models import MLP
 
@@ -59,6 +62,23 @@ def critic(
         if has_spectral_norm:
             parametrizations.spectral_norm(layer)
     return net
+
+
+def repaired(net: MLP, x: Tensor) -> MLP:
+    """What plusone.fix makes of a critic, told to call `x` real, without trials."""
+    loss, wanted = F.binary_cross_entropy_with_logits, torch.ones(len(x), 1)
+    made = plusone.fix(net, x, wanted, loss, trial_steps=0).apply()
+    assert isinstance(made, MLP)
+    return made
+
+
+@torch.no_grad()
+def spread(net: MLP, x: Tensor) -> float:
+    """log10 of the deviation of the scores over samples, over float32's step at their size: below
+    zero the critic gives all pictures one score but for rounding. In float64, of the same net."""
+    scores = copy.deepcopy(net).double()(x.double())
+    step = torch.finfo(torch.float32).eps * scores.abs().mean()
+    return float((scores.std() / step).clamp_min(1e-300).log10())
 
 
 def critic_decades(net: MLP, x: Tensor) -> float:

@@ -11,6 +11,7 @@ from plusone.labs.show.figures import (
     BLUE,
     GREEN,
     ORANGE,
+    PINK,
     PURPLE,
     QUIET,
     TEAL,
@@ -26,13 +27,14 @@ COLORS = {
     "plain, spectral norm": (PURPLE, "-"),
     "residual, spectral norm": (TEAL, "-"),
     "plain, He": (GREEN, "-"),
+    "plain, repaired by plusone.fix": (PINK, "--"),
     "plain, 2 blocks": (QUIET, "--"),
 }
 
 
-def figures(runs: Runs, names: Sequence[str], floor: float) -> tuple[Figure, ...]:
+def figures(runs: Runs, floor: float) -> tuple[Figure, ...]:
     """All pictures of the lab."""
-    steps = int(runs.arms[0].options["steps"])
+    names, steps = list(COLORS), int(runs.arms[0].options["steps"])
 
     def paint(axes: Sequence[Axes]) -> None:
         left, right = axes

@@ -17,21 +17,23 @@ from torch.nn import functional as F
 
 from plusone.labs.gan.nets import NUM_NOISE, Generator
 
+EPSILON = 1e-8  # torch's
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
     """`steps` of one update each on batches of `batch`, Adam with beta1 = 0.5.
 
     `rates` are the critic's and the generator's; `noise` is the deviation of what is added to the
-    pixels that the critic sees, whose own deviation is 1. `epsilon` is what the generator's Adam
-    adds to what it divides by: without it the size of a gradient is no matter.
+    pixels that the critic sees, whose own deviation is 1. `epsilons` are what the critic's and the
+    generator's Adam add to what they divide by: without it the size of a gradient is no matter.
     """
 
     steps: int
     batch: int = 64
     rates: tuple[float, float] = (1e-3, 3e-3)
     noise: float = 0.7
-    epsilon: float = 1e-8
+    epsilons: tuple[float, float] = (EPSILON, EPSILON)
     seed: int = 0
 
 
@@ -51,9 +53,7 @@ def play(critic: nn.Module, generator: Generator, real: Tensor, game: Game) -> P
     dice = torch.Generator().manual_seed(game.seed)
     for_critic, for_generator = (
         torch.optim.Adam(net.parameters(), rate, betas=(0.5, 0.999), eps=epsilon, fused=True)
-        for net, rate, epsilon in zip(
-            (critic, generator), game.rates, (1e-8, game.epsilon), strict=True
-        )
+        for net, rate, epsilon in zip((critic, generator), game.rates, game.epsilons, strict=True)
     )
 
     def seen(pictures: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from functools import cache
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from plusone.labs.base.extra import need
 from plusone.labs.gan.nets import pictures
@@ -14,7 +15,8 @@ from plusone.labs.training import TrainConfig, accuracy, train
 from plusone.target.torchvision import make_importable
 
 NUM_FEATURES = 32
-NUM_STEPS = {"digits": 600, "mnist": 2000}
+NOISE = 10  # the class that is no digit
+NUM_STEPS = {"digits": 2000, "mnist": 6000}
 SURE, SHARE = 0.9, 0.02  # of a digit's probability, and of the pictures (an even share is 0.1)
 
 
@@ -36,7 +38,11 @@ class Features(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """A trained classifier and its accuracy on held-out digits."""
+    """A trained classifier and its accuracy on held-out digits.
+
+    Beside the digits it knows an eleventh class, noise with their mean and covariance or with
+    independent pixels: a net of the digits alone finds six of them in such noise.
+    """
 
     features: Features
     head: nn.Linear
@@ -46,7 +52,7 @@ class Judge:
     def modes(self, made: Tensor) -> int:
         """Digits to which at least 2 % of the pictures belong with a probability of 0.9 or more."""
         sure, digit = torch.softmax(self.head(self.features(made)), 1).max(1)
-        counts = torch.bincount(digit[sure >= SURE], minlength=10)
+        counts = torch.bincount(digit[sure >= SURE], minlength=NOISE + 1)[:NOISE]
         return int((counts >= SHARE * len(made)).sum())
 
     @torch.no_grad()
@@ -66,12 +72,15 @@ def judge(name: str) -> Judge:
     data = pictures(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        features, head = Features(data.inputs.shape[1]), nn.Linear(NUM_FEATURES, 10)
+        features, head = Features(data.inputs.shape[1]), nn.Linear(NUM_FEATURES, NOISE + 1)
         net = nn.Sequential(features, head)
         config = TrainConfig(
             steps=NUM_STEPS[name], learning_rate=2e-3, optimizer="adam", weight_decay=1e-4
         )
-        train(net, data.inputs, data.targets, config)
+        dice, count = torch.Generator().manual_seed(0), len(data.inputs) // 4
+        noise = [make(data.inputs, count, dice) for make in (noise_like, specks_like)]
+        inputs = torch.cat((data.inputs, *noise))
+        train(net, inputs, F.pad(data.targets, (0, 2 * count), value=NOISE), config)
     found = accuracy(net, data.test_inputs, data.test_targets)
     net.requires_grad_(requires_grad=False)
     return Judge(features=features.eval(), head=head, accuracy=found)
