@@ -1,4 +1,5 @@
-"""The U-Net lab: its scores against peers, its bands against written-out transforms, its paths."""
+"""The U-Net lab: its scores against counted pixels, its bands against written-out transforms, its
+paths, and what plusone.fix does to a net of torch's layers."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from plusone.labs.base import Arm, RunConfig, run_lab
+from plusone.labs.data import Split
 from plusone.labs.layer_paths import layer_paths
 from plusone.labs.unet.bands import (
     changes,
@@ -17,14 +19,15 @@ from plusone.labs.unet.bands import (
     spectrum,
     without_band,
 )
+from plusone.labs.unet.encoder_decoder import EncoderDecoder
 from plusone.labs.unet.lab import LAB
-from plusone.labs.unet.nets import END, START, long_skips, net_of, warning
+from plusone.labs.unet.nets import END, START, long_skips, net_of, repaired, some, warning
 from plusone.labs.unet.scores import boundary_f1, iou
 
 import support.torchvision_cpu  # noqa: F401
 
 
-def masks(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def masks(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Two masks of smooth blobs that overlap in part."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.mgrid[:40, :40], -1)
@@ -32,51 +35,55 @@ def masks(seed: int) -> tuple[np.ndarray, np.ndarray]:
     far = [np.linalg.norm(grid - centre, axis=-1) for centre in centres]
     moved = [np.linalg.norm(grid - centre - rng.normal(0, 2, 2), axis=-1) for centre in centres]
     return tuple(
-        np.any([d < r for d, r in zip(each, radii, strict=True)], 0) for each in (far, moved)
+        torch.tensor(np.any([d < r for d, r in zip(each, radii, strict=True)], 0))
+        for each in (far, moved)
     )
 
 
+def edge(mask: torch.Tensor) -> np.ndarray:
+    """The places [E, 2] of a mask with a neighbour that is not in it."""
+    inside = np.pad(mask.numpy(), 1)
+    around = [np.roll(inside, s, a)[1:-1, 1:-1] for s in (1, -1) for a in (0, 1)]
+    return np.argwhere(mask.numpy() & ~np.all(around, 0))
+
+
 def test_boundaries_are_compared_within_the_tolerance() -> None:
-    square = np.zeros((20, 20), dtype=bool)
+    square = torch.zeros(20, 20, dtype=torch.bool)
     square[5:12, 5:12] = True
-    assert boundary_f1(square, np.roll(square, 2, 0), tolerance=2) == 1
-    assert 0 < boundary_f1(square, np.roll(square, 3, 0), tolerance=2) < 1
-    assert boundary_f1(square, np.roll(square, 8, 1), tolerance=0.5) == 0
-    assert boundary_f1(square, np.zeros_like(square)) == 0
-    assert boundary_f1(np.zeros_like(square), np.zeros_like(square)) == 1
+    empty = torch.zeros_like(square)
+    assert boundary_f1(square, square.roll(2, 0), tolerance=2) == 1
+    assert 0 < boundary_f1(square, square.roll(3, 0), tolerance=2) < 1
+    assert boundary_f1(square, square.roll(8, 1), tolerance=0.5) == 0
+    assert boundary_f1(square, empty) == boundary_f1(empty, square) == 0
+    assert boundary_f1(empty, empty) == 1
 
 
-def test_the_f1_of_boundaries_counts_pairs_of_pixels_that_are_near() -> None:
-    found, wanted = masks(0)
-
-    def edge(mask: np.ndarray) -> np.ndarray:
-        inside = np.pad(mask, 1)
-        around = [np.roll(inside, s, a)[1:-1, 1:-1] for s in (1, -1) for a in (0, 1)]
-        return np.argwhere(mask & ~np.all(around, 0))
-
-    a, b = edge(found), edge(wanted)
-    near = np.linalg.norm(a[:, None] - b[None], axis=-1) <= 2
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_f1_of_boundaries_counts_pairs_of_pixels_that_are_near(seed: int) -> None:
+    found, wanted = masks(seed)
+    near = np.linalg.norm(edge(found)[:, None] - edge(wanted)[None], axis=-1) <= 2
     precision, recall = near.any(1).mean(), near.any(0).mean()
     expected = 2 * precision * recall / (precision + recall)
     assert boundary_f1(found, wanted) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.slow
-@pytest.mark.zoo
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_scores_are_those_of_torchmetrics_and_monai(seed: int) -> None:
-    from monai.metrics.utils import get_mask_edges, get_surface_distance
-    from torchmetrics.classification import BinaryJaccardIndex
+def test_the_border_of_a_picture_is_a_boundary_where_the_mask_reaches_it() -> None:
+    corner = torch.zeros(12, 12, dtype=torch.bool)
+    corner[:6, :6] = True
+    moved = corner.roll(3, 1)
+    near = np.linalg.norm(edge(corner)[:, None] - edge(moved)[None], axis=-1) <= 2
+    precision, recall = near.any(1).mean(), near.any(0).mean()
+    expected = 2 * precision * recall / (precision + recall)
+    assert boundary_f1(corner, moved) == pytest.approx(expected, abs=1e-12)
 
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_iou_counts_pixels_in_both_over_pixels_in_either(seed: int) -> None:
     found, wanted = masks(seed)
-    peer = BinaryJaccardIndex()(torch.tensor(found), torch.tensor(wanted))
-    assert iou(found, wanted) == pytest.approx(float(peer), abs=1e-6)
-    edges = [np.asarray(e) for e in get_mask_edges(found, wanted, crop=False)]
-    shares = [
-        (np.asarray(get_surface_distance(*pair)) <= 2).mean() for pair in (edges, edges[::-1])
-    ]
-    expected = 2 * shares[0] * shares[1] / sum(shares)
-    assert boundary_f1(found, wanted) == pytest.approx(expected, abs=1e-6)
+    a, b = ({tuple(place) for place in mask.nonzero().tolist()} for mask in (found, wanted))
+    assert iou(found, wanted) == pytest.approx(len(a & b) / len(a | b), abs=1e-6)
+    empty = torch.zeros_like(found)
+    assert (iou(found, empty), iou(empty, empty)) == (0, 1)
 
 
 def test_a_wave_is_in_the_ring_of_its_frequency_alone() -> None:
@@ -153,10 +160,24 @@ def test_the_shortest_path_has_four_layers_with_skips_and_five_a_level_without(l
     ("kept", "fires"), [("all", False), ("finest", False), ("coarsest", True), ("none", True)]
 )
 def test_s105_fires_where_no_fine_skip_is_kept(kept: str, fires: bool) -> None:
-    from plusone.labs.data import Split
-
     x, y = torch.randn(4, 1, 32, 32), torch.rand(4, 1, 32, 32).round()
     assert warning(net_of(4, kept, width=2), Split(x, y, x, y))[0] == fires
+
+
+def test_fix_gives_a_net_of_torch_layers_the_skips_that_it_lacks() -> None:
+    x, y = torch.randn(4, 1, 32, 32), torch.rand(4, 1, 32, 32).round()
+    data = Split(x, y, x, y)
+    net = EncoderDecoder(width=2, num_levels=4)
+    assert not any(type(m).__module__.startswith("plusone.nn") for m in net.modules())
+    count = sum(p.numel() for p in net.parameters())
+    assert count == sum(p.numel() for p in net_of(4, "none", width=2).parameters())
+    assert warning(net, data) == (True, 1 / 16)
+    assert warning(repaired(net, data), data) == (False, 1)
+
+
+def test_some_pictures_are_at_most_64_evenly_spaced() -> None:
+    assert some(torch.arange(10)).tolist() == list(range(10))
+    assert some(torch.arange(129)).tolist() == list(range(0, 129, 3))
 
 
 @pytest.mark.timeout(60)
@@ -171,6 +192,7 @@ def test_a_reduced_lab_loses_the_edges_without_skips() -> None:
     }
     whole, bare = (found[name] for name in wanted)
     assert whole["iou"] > bare["iou"] + 0.1
+    assert whole["train iou"] > bare["train iou"] + 0.1
     assert whole["parameters"] == bare["parameters"]
     assert bare["fires"]
     assert not whole["fires"]
@@ -186,3 +208,5 @@ def test_the_quick_lab_finds_that_the_finest_skip_brings_the_edges(tmp_path: Pat
     assert mean["finest"] > mean["coarsest"]
     assert (mean["paths-with"], round(mean["paths-without"], 9)) == (0, 5)
     assert mean["parameters"] == 0
+    unmeasured = {o.prediction.key for o in found.outcomes if o.unmeasured}
+    assert unmeasured == {"longer", "own-repair"}

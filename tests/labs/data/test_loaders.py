@@ -9,7 +9,7 @@ import os
 import pickle
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,10 +49,28 @@ def test_pictures_and_the_karate_club_come_with_packages() -> None:
     assert data.pictures(32).shape[1:] == (1, 32, 32)
     club = data.karate()
     assert club.features.shape == (34, 34)
+    assert club.edges.shape == (2, 2 * 78 + 34)
     # D^-1/2 (A + I) D^-1/2 has the largest eigenvalue 1.
     dense = torch.zeros(34, 34)
     dense[club.edges[0], club.edges[1]] = club.weights
     assert float(torch.linalg.eigvalsh(dense).max()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("load", [data.karate, data.digit_blocks])
+def test_a_graphs_weights_are_those_of_the_normalised_adjacency_by_rows(
+    load: Callable[[], data.Graph],
+) -> None:
+    graph = load()
+    edges, count = graph.edges.numpy(), len(graph.features)
+    joined = np.zeros((count, count))
+    joined[edges[0], edges[1]] = 1
+    assert (np.diag(joined) == 1).all()
+    assert (joined == joined.T).all()
+    assert (edges == np.stack(joined.nonzero())).all()
+    root = np.diag(joined.sum(1) ** -0.5)
+    expected = (root @ joined @ root)[edges[0], edges[1]]
+    assert graph.weights.dtype == torch.float32
+    np.testing.assert_allclose(graph.weights.numpy(), expected, rtol=0, atol=1e-7)
 
 
 def test_vessels_come_in_whole_patches_with_masks_of_dark_ridges() -> None:

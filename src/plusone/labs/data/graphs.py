@@ -18,8 +18,8 @@ from plusone.labs.data.located import located
 
 
 class Graph(NamedTuple):
-    """Features [N, F], the entries of D^-1/2 (A + I) D^-1/2 as edges [2, E] and weights [E],
-    classes [N], and which nodes are for training and for testing."""
+    """Features [N, F], the entries of D^-1/2 (A + I) D^-1/2 as edges [2, E] and weights [E], by
+    rows, classes [N], and which nodes are for training and for testing."""
 
     features: Tensor
     edges: Tensor
@@ -89,14 +89,14 @@ def _graph(
     is_train: np.ndarray,
     is_test: np.ndarray,
 ) -> Graph:
-    np.fill_diagonal(joined, 1)
-    degree = joined.sum(1)
-    joined = joined / np.sqrt(degree[:, None] * degree[None, :])
-    edges = np.stack(joined.nonzero())
+    utils, layer = need("torch_geometric.utils"), need("torch_geometric.nn.conv.gcn_conv")
+    edges = torch.from_numpy(np.stack(joined.nonzero()))
+    normed = layer.gcn_norm(edges, num_nodes=len(joined))
+    edges, weights = utils.coalesce(*normed)
     return Graph(
         torch.from_numpy(features),
-        torch.from_numpy(edges),
-        torch.from_numpy(joined[edges[0], edges[1]]),
+        edges,
+        weights,
         torch.from_numpy(classes),
         torch.from_numpy(is_train),
         torch.from_numpy(is_test),

@@ -6,6 +6,10 @@ from plusone.labs.base import Runs
 
 DEEPEST = 4
 WIDE, REPAIRED = "none, 2.2 times the parameters", "none, repaired by plusone.fix"
+LONGER = f"none, {DEEPEST} levels, five times the steps"
+ENCODER_DECODER, ITS_REPAIR = "encoder-decoder", "encoder-decoder, repaired"
+ADDED = (LONGER, ENCODER_DECODER, ITS_REPAIR)
+"""Arms of full mode that were added after the first run."""
 
 
 def name_of(kept: str, num_levels: int) -> str:

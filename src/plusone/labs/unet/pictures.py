@@ -22,7 +22,16 @@ from plusone.labs.show.figures import (
 )
 from plusone.labs.unet.bands import NUM_BINS
 from plusone.labs.unet.claim import HIGH, LOW
-from plusone.labs.unet.names import DEEPEST, REPAIRED, WIDE, levels_of, name_of
+from plusone.labs.unet.names import (
+    DEEPEST,
+    ENCODER_DECODER,
+    ITS_REPAIR,
+    LONGER,
+    REPAIRED,
+    WIDE,
+    levels_of,
+    name_of,
+)
 
 COLORS = {"all": RESIDUAL, "none": PLAIN}
 LABELS = {"all": "all skips", "none": "no skips"}
@@ -31,6 +40,9 @@ OTHERS = {
     name_of("coarsest", DEEPEST): ("coarsest skip alone", "v", PURPLE),
     WIDE: ("none, 2.2 times the parameters", "s", PINK),
     REPAIRED: ("repaired by plusone.fix", "P", TEAL),
+    LONGER: ("none, five times the steps", "^", PLAIN),
+    ENCODER_DECODER: ("torch's layers, no skips", "X", QUIET),
+    ITS_REPAIR: ("the same, repaired", "*", QUIET),
 }
 
 
@@ -57,7 +69,7 @@ def figures(runs: Runs, shortest: Mapping[str, np.ndarray]) -> tuple[Figure, ...
         Figure(
             name="levels",
             title="Scores and path lengths over the levels",
-            svg=draw(over_levels, panels=3, columns=3, panel=(3.2, 4.6)),
+            svg=draw(over_levels, panels=3, columns=3, panel=(3.2, 5.2)),
             caption="Means over seeds and their range, on held-out pictures; all nets of a depth "
             "but the wide one have the same number of parameters. Right: from the first "
             "convolution to the last.",
@@ -87,7 +99,9 @@ def _scores(axes: Axes, runs: Runs, key: str, label: str) -> None:
         found = np.stack([runs.of(name_of(kept, n), key) for n in levels], 1)
         axes.plot(levels, found.mean(0), "o-", color=COLORS[kept], label=name)
         band(axes, levels, found.min(0), found.max(0), COLORS[kept])
-    for at, (name, (text, marker, color)) in enumerate(OTHERS.items()):
+    there = {arm.name for arm in runs.arms}
+    shown = [(name, style) for name, style in OTHERS.items() if name in there]
+    for at, (name, (text, marker, color)) in enumerate(shown):
         x = DEEPEST + 0.12 * (at + 1)
         axes.plot(x, float(runs.mean(name, key)), marker, color=color, label=text, linestyle="")
     axes.set(title=label, xlabel="levels", ylim=(0, 1))
