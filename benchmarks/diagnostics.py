@@ -10,6 +10,7 @@ VAEs with skips of several widths: the experiment beside the threshold of S107.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -23,6 +24,7 @@ sys.path[0] = str(ROOT / "tests")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch  # noqa: E402
+from scipy.stats import binomtest  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -33,6 +35,7 @@ from diagnostics import (  # noqa: E402
     critic_cases,
     detail_cases,
     held_out_cases,
+    held_out_later_cases,
     held_out_mixing_cases,
     smoothing_cases,
 )
@@ -43,9 +46,10 @@ from plusone.report.report import Report  # noqa: E402
 
 import support.torchvision_cpu  # noqa: E402, F401
 
+NOT_MEASURED = "not measured"
 CODES = ("S105", "S106", "S107", "A302", "G201")
 TUNED = (detail_cases, bottleneck_cases, bypass_cases, smoothing_cases, critic_cases)
-HELD_OUT = (held_out_cases, held_out_mixing_cases)
+HELD_OUT = (held_out_cases, held_out_mixing_cases, held_out_later_cases)
 HEAD = """# Diagnostics
 
 Findings that a scan gives on any model: three of structure, by the graph of its operations (and for
@@ -94,8 +98,28 @@ counted as samples (and were A303's), tokens were not found behind nn.MultiheadA
 them before the samples, and of a batch of graphs all pairs of nodes counted, also those that no
 mixing can make alike. Over-smoothing hides behind dropout, so that models with dropout are in eval
 mode. Their held-out cases were run once after that, when A302 found 5 of 6 faults and accused 1 of
-9 healthy models (EdgeCNN of 3, where it had compared edges; rows that are no nodes are left out
-since), and G201 found 5 of 5 and accused none of 5.
+9 healthy models (EdgeCNN of 3, where it had compared edges; rows that are no nodes were left out
+then), and G201 found 5 of 5 and accused none of 5.
+
+Without edges GATv2 of 24 was missed, and GATv2 of 3 and EdgeCNN of 3 were silent, unmeasured: a
+layer that is nonlinear in a pair of nodes is a block that ends at edges. That was mended *after*
+the held-out run: A302 compares there the nodes that the block's messages add up to. So these three
+are no longer unseen, and the mend made one of them worse: EdgeCNN of 3 is accused again, now of its
+nodes, though it fits four classes of its nodes to 100 % in 300 steps (with its biases zero it is
+silent, and so with three other seeds). Ten more held-out cases were chosen then and run once, and
+nothing was changed after them: of three faults of A302 one was found, three healthy models were
+left alone, and S105 accused 1 of 4 healthy models (DPT). The two missed do not learn (31 % and 28 %
+after the same steps). SGConv's nodes still differ by their degree beside the biases, 20 times the
+threshold; on a graph of equal degrees, or without biases, they are alike to 3e-8.
+ResGatedGraphConv's are not alike on such a graph, so that its label as a fault of A302 is doubtful;
+it was given beforehand and stays.
+
+Rates come with their Wilson intervals of 95 %, as if the cases were drawn at random, which they
+were not: they say how coarse a rate is. "Not measured" are healthy models where the quantity could
+not be had (for A302 at two blocks at least, since it compares the last with the first). They were
+not accused, but show no correct silence, so that the second table leaves them out. For S107 it is
+the right answer for a model without a latent, where there is nothing to measure. A finding that the
+second table does not name was measured in all its cases.
 """
 
 
@@ -109,6 +133,10 @@ class Row:
     is_held_out: bool
 
     @property
+    def is_measured(self) -> bool:
+        return not math.isnan(self.value)
+
+    @property
     def is_right(self) -> bool:
         return self.is_accused == self.case.has_fault
 
@@ -120,7 +148,7 @@ def main() -> None:
     if options.bypass:
         print("\n".join(_trained_bypasses()))
         return
-    start = time.perf_counter()
+    start = time.process_time()
     rows = []
     for modules in (TUNED, HELD_OUT):
         for case in (c for m in modules for c in (*m.faulty(), *m.healthy())):
@@ -130,11 +158,12 @@ def main() -> None:
     head = HEAD.format(
         date=date.today().isoformat(),
         torch=torch.__version__,
-        minutes=counted(max(round((time.perf_counter() - start) / 60), 1), "minute"),
+        minutes=counted(max(round((time.process_time() - start) / 60), 1), "minute"),
     )
-    print("\n".join(_rates(rows)))
+    summary = [*_summary(rows), "", *_mistakes(rows), ""]
+    print("\n".join(summary))
     if options.markdown:
-        Path(options.markdown).write_text("\n".join([head, *_rates(rows), "", *_tables(rows), ""]))
+        Path(options.markdown).write_text("\n".join([head, *summary, *_tables(rows), ""]))
 
 
 def _options() -> argparse.Namespace:
@@ -161,7 +190,7 @@ def _value(code: str, report: Report) -> float:
         return float(report.end_to_end.log10_gradient_ratio)
     if code == "A302":
         found = [float(b.token_similarity) for b in report.blocks if b.token_similarity.is_measured]
-        return 1 - found[-1] if found else float("nan")
+        return 1 - found[-1] if len(found) > 1 else float("nan")  # it compares two blocks
     if code == "S107":
         return float("nan") if bypass is None else float(bypass.width)
     passage = structure.detail if code == "S105" else structure.capacity
@@ -174,27 +203,50 @@ def _line(row: Row) -> str:
     return f"{row.case.code} {kind}: {row.case.source}, {row.case.name}: {row.value:.3g}{mark}"
 
 
+def _summary(rows: list[Row]) -> Iterable[str]:
+    """The rates of all cases, and again without those where the quantity was not measured."""
+    yield from _rates(rows)
+    gaps = {row.case.code for row in rows if not row.is_measured}
+    if not gaps:
+        return
+    yield from ("", "Without the models where the quantity was not measured:", "")
+    yield from _rates([row for row in rows if row.is_measured and row.case.code in gaps])
+
+
 def _rates(rows: list[Row]) -> Iterable[str]:
-    yield "| finding | faults found | held out | healthy models accused | held out | wrong |"
-    yield "|---|---|---|---|---|---|"
+    yield "| finding | cases | faults found | healthy models accused | of these not measured |"
+    yield "|---|---|---|---|---|"
     for code in (c for c in CODES if any(row.case.code == c for row in rows)):
         own = [row for row in rows if row.case.code == code]
-        cells = [
-            _share([r for r in own if r.case.has_fault == fault and r.is_held_out == held])
-            for fault in (True, False)
-            for held in (False, True)
-        ]
-        wrong = "; ".join(
-            f"{r.case.source}, {r.case.name}" + f" ({r.case.miss})" * bool(r.case.miss)
-            for r in own
-            if not r.is_right
-        )
-        yield f"| {code} {RULES[code].name} | {' | '.join(cells)} | {wrong or 'none'} |"
+        for name, group in (
+            ("tuned", [r for r in own if not r.is_held_out]),
+            ("held out", [r for r in own if r.is_held_out]),
+            ("all", own),
+        ):
+            healthy = [r for r in group if not r.case.has_fault]
+            gaps = sum(not r.is_measured for r in healthy)
+            yield (
+                f"| {code} {RULES[code].name} | {name} | "
+                f"{_share([r for r in group if r.case.has_fault])} | {_share(healthy)} | {gaps} |"
+            )
 
 
 def _share(of: list[Row]) -> str:
+    """The rate of accusations with its Wilson interval of 95 %."""
+    if not of:
+        return "none"
     count = sum(row.is_accused for row in of)
-    return f"{count} of {len(of)} ({100 * count / max(len(of), 1):.0f} %)"
+    interval = binomtest(count, len(of)).proportion_ci(method="wilson")
+    low, high = 100 * interval.low, 100 * interval.high
+    return f"{count} of {len(of)} ({100 * count / len(of):.0f} %, {low:.0f} to {high:.0f})"
+
+
+def _mistakes(rows: list[Row]) -> Iterable[str]:
+    yield "Judged wrongly:\n"
+    for row in (r for r in rows if not r.is_right):
+        case, why = row.case, f": {row.case.miss}" * bool(row.case.miss)
+        kind = ("missed" if case.has_fault else "accused") + ", held out" * row.is_held_out
+        yield f"- {case.code} {kind}: {case.source}, {case.name}{why}"
 
 
 def _tables(rows: list[Row]) -> Iterable[str]:
@@ -202,11 +254,11 @@ def _tables(rows: list[Row]) -> Iterable[str]:
         yield f"## {code} {RULES[code].name}\n\n| model | of | value | says |\n|---|---|---|---|"
         for row in rows:
             if row.case.code == code:
-                said = "found" if row.is_accused else "silent"
+                said = "found" if row.is_accused else "silent" if row.is_measured else NOT_MEASURED
                 said += "" if row.is_right else " (wrong)"
                 kind = "fault" if row.case.has_fault else "healthy"
                 kind += ", held out" * row.is_held_out
-                value = "none" if row.value != row.value else f"{row.value:.3g}"
+                value = f"{row.value:.3g}" if row.is_measured else "none"
                 yield f"| {row.case.name} ({kind}) | {row.case.source} | {value} | {said} |"
         yield ""
 

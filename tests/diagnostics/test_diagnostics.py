@@ -12,6 +12,7 @@ from diagnostics import (
     critic_cases,
     detail_cases,
     held_out_cases,
+    held_out_later_cases,
     held_out_mixing_cases,
     smoothing_cases,
 )
@@ -27,6 +28,7 @@ MODULES = (
     critic_cases,
     held_out_cases,
     held_out_mixing_cases,
+    held_out_later_cases,
 )
 CASES = [case for cases in MODULES for case in (*cases.faulty(), *cases.healthy())]
 

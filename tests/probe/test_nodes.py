@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 import pytest
 import rustworkx
 import torch
@@ -103,3 +106,84 @@ def test_nodes_that_come_with_a_matrix_are_over_smoothed_and_no_parallel_inputs(
     codes = [f.code for f in report.findings]
     assert "A302" in codes
     assert "A303" not in codes
+
+
+class OnEdges(nn.Module):
+    """An MLP on pairs of nodes, its messages added up at their target, with a bias and tanh."""
+
+    def __init__(self, width: int, *, is_written: bool = False) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(2 * width, width), nn.Linear(width, width)
+        self.bias, self.is_written = nn.Parameter(torch.randn(width)), is_written
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        source, target = edges
+        pairs = torch.cat((x[target], x[source] - x[target]), 1)
+        messages = self.second(torch.relu(self.first(pairs)))
+        if self.is_written:
+            added = torch.zeros_like(x)
+            added.scatter_add_(0, target[:, None].expand_as(messages), messages)
+        else:
+            added = torch.zeros_like(x).index_add(0, target, messages)
+        return torch.tanh(added + self.bias)
+
+
+class Scored(nn.Module):
+    """GATv2: messages times the softmax of a score that is nonlinear in both nodes; two heads."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(width, width), nn.Linear(width, width)
+        self.score, self.bias = nn.Parameter(torch.randn(width // 2)), nn.Parameter(torch.ones(6))
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        source, target = edges
+        left, right = self.left(x).view(len(x), 2, -1), self.right(x).view(len(x), 2, -1)
+        pairs = left.index_select(0, source) + right.index_select(0, target)
+        weights = (nn.functional.leaky_relu(pairs) * self.score).sum(-1).exp()
+        total = torch.zeros(len(x), 2).index_add(0, target, weights)
+        weights = weights / (total + 1e-16)[target]
+        messages = left.index_select(0, source) * weights[:, :, None]
+        added = torch.zeros_like(left).index_add(0, target, messages)
+        return torch.relu(added.flatten(1) + self.bias)
+
+
+class Messages(nn.Module):
+    """Layers of one kind, and perhaps a head."""
+
+    def __init__(self, layers: list[nn.Module], head: nn.Module) -> None:
+        super().__init__()
+        self.layers, self.head = nn.ModuleList(layers), head
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x, edges)
+        scores: Tensor = self.head(x)
+        return scores
+
+
+@pytest.mark.parametrize("head", [nn.Identity, lambda: nn.Linear(6, 3)])
+@pytest.mark.parametrize(
+    "layer",
+    [lambda: OnEdges(6), lambda: OnEdges(6, is_written=True), lambda: Scored(6)],
+    ids=["edges", "edges written", "scores"],
+)
+def test_a_block_that_ends_at_edges_compares_the_nodes_that_its_messages_make(
+    layer: Callable[[], nn.Module], head: Callable[[], nn.Module]
+) -> None:
+    torch.manual_seed(0)
+    model, x = Messages([layer() for _ in range(3)], head()), X[:30]
+    edges = torch.cat((torch.arange(30).roll(1), torch.randint(30, (80,)))).view(1, -1)
+    edges = torch.cat((edges, torch.cat((torch.arange(30), torch.randint(30, (80,)))).view(1, -1)))
+    exact, h = [], x
+    for part in model.layers:
+        h = part(h, edges).detach()
+        pairs = [
+            float(nn.functional.cosine_similarity(a.double(), b.double(), dim=0))
+            for a, b in itertools.combinations(h, 2)
+        ]
+        exact.append(sum(pairs) / len(pairs))
+    report = plusone.scan(model, (x, edges), quick=True, timed=False)
+    found = [float(b.token_similarity) for b in report.blocks]
+    assert all(b.shape[0] == edges.shape[1] for b in report.blocks)
+    assert found == pytest.approx(exact, rel=1e-5)

@@ -273,7 +273,8 @@ _TABLE = (
             "largest component, so a large common part (a position's mean, a bias) hides what "
             "still differs; inputs that were alike from the start are not accused. Dropout draws "
             "positions apart: a model in train mode that has some is to be scanned in eval mode. "
-            "Blocks that end at a graph's edges have no nodes to compare."
+            "Where a block ends at a graph's edges, the nodes that its messages add up to are "
+            "compared. Nodes that differ by their degree alone count as different."
         ),
         reference="Li et al. 2018, arXiv 1801.07606; Dong et al. 2021, arXiv 2103.03404",
     ),

@@ -11,7 +11,15 @@ from plusone.probe.branches import Branch, branches_of, dead_blocks
 from plusone.probe.cuts import cut_blocks
 from plusone.probe.finite import first_non_finite
 from plusone.probe.moments import MAX_TOKENS, effective_rank, mean_cosine
-from plusone.probe.profile import Profile, per_sample, ratio_of_rms, reading_at, reading_of, rms
+from plusone.probe.profile import (
+    Profile,
+    per_sample,
+    positions_of,
+    ratio_of_rms,
+    reading_at,
+    reading_of,
+    rms,
+)
 from plusone.probe.signal import SignalObserver
 from plusone.probe.stream import gradient_ratio, signal_ratio
 from plusone.records import NOT_MEASURED, BlockReport, EndToEnd, Evidence, NotMeasured, Value
@@ -112,12 +120,12 @@ def _tokens(profile: Profile, block: Block) -> Value:
     A linear layer may have been read with samples and positions in one dimension, [samples *
     positions, channels]: then only pairs within a sample count.
     """
-    reading = reading_at(profile, block)
-    if reading is None or reading.tokens is None:
+    if reading_at(profile, block) is None:
         return NOT_MEASURED
-    gram, batch, nodes = reading.tokens, profile.trace.batch, profile.signal.nodes
-    shape = profile.trace.ops[reading_of(profile, block)].shapes[0]
-    if shape[-1] < 2:
+    number = positions_of(profile, block)
+    gram, shape = profile.signal.results[number].tokens, profile.trace.ops[number].shapes[0]
+    batch, nodes = profile.trace.batch, profile.signal.nodes
+    if gram is None or shape[-1] < 2:
         return NOT_MEASURED
     is_of_nodes = nodes is not None and nodes.count == shape[0]
     if is_of_nodes or len(shape) != 2 or batch is None or shape[0] % batch:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from plusone.capture.trace import Trace, ValueRef
+from plusone.capture.trace import Op, Trace, ValueRef
+from plusone.graph.opkinds import MIXING, base_name
 from plusone.graph.skipgraph import Block, SkipGraph
 from plusone.probe.gradient import GradientProfile
 from plusone.probe.moments import Moments
@@ -34,6 +35,8 @@ def read_borders(profile: Profile) -> None:
     for block in profile.graph.blocks:
         moments = reading_at(profile, block)
         is_finite = is_finite and (moments is None or bool(torch.isfinite(moments.square).all()))
+        if moments is not None:
+            signal.results[positions_of(profile, block)]  # reads it
         for value in (block.skip_value, *block.branches):
             if value is not None:
                 signal.square(value)
@@ -52,6 +55,36 @@ def reading_of(profile: Profile, block: Block) -> int:
     """The operation whose result was read for the block: the last one read that is inside it."""
     read = profile.signal.results
     return next(n for n in range(block.output[0], block.entry[0], -1) if n in read)
+
+
+def positions_of(profile: Profile, block: Block) -> int:
+    """The operation whose result's positions are compared for the block: what was read for it.
+
+    A layer that is nonlinear in a pair of nodes (GATv2's scores, an MLP on edges) makes a block
+    that ends at rows which are edges. There it is the last result noted that descends from the
+    block's output, has a row of several numbers for each node, and comes before the next block and
+    the next layer with weights: what the messages add up to, behind its bias and activation.
+    """
+    nodes, ops, number = profile.signal.nodes, profile.trace.ops, reading_of(profile, block)
+    if nodes is None or _is_of_nodes(ops[number], nodes.count):
+        return number
+    start, found = block.output[0], number
+    later = (b.entry[0] for b in profile.graph.blocks if b.entry[0] > start)
+    descends = {start}
+    for k in range(start + 1, min(later, default=len(ops) - 1) + 1):
+        if not any(parent in descends for parent, _ in ops[k].parents):
+            continue
+        if found != number and ops[k].params and base_name(ops[k].name) in MIXING:
+            break
+        descends.add(k)
+        if k in profile.signal.results and _is_of_nodes(ops[k], nodes.count):
+            found = k
+    return found
+
+
+def _is_of_nodes(op: Op, count: int) -> bool:
+    shape = op.shapes[0]
+    return len(shape) > 1 and shape[0] == count and shape[-1] > 1
 
 
 def per_sample(trace: Trace, value: ValueRef) -> int:

@@ -67,8 +67,8 @@ class SignalObserver:
             self._settle()
             self.results.note(number, outputs[0])
         elif self._may_end_a_block(name, outputs[0]):
-            if base_name(name) in POOLING:
-                self._settle()  # what was pooled is asked for too
+            if base_name(name) in POOLING or self._leaves_the_nodes(outputs[0]):
+                self._settle()  # what was pooled, or gathered by edges, is asked for too
             # Autograd counts a write once the operation has returned, which is after this.
             version = outputs[0]._version + name.endswith("_")
             self._pending = (number, outputs[0], version)
@@ -117,6 +117,13 @@ class SignalObserver:
     def _adds_up_a_stack(self, name: str, tensor: torch.Tensor) -> bool:
         """Whether this is a sum written as stack([x, f(x)]).sum(0)."""
         return name in ("sum", "mean") and tensor.shape == self._member
+
+    def _leaves_the_nodes(self, tensor: torch.Tensor) -> bool:
+        """Whether the pending tensor has a row for each node of a graph, and this one has not."""
+        if self._pending is None or self.nodes is None:
+            return False
+        count, before = self.nodes.count, self._pending[1]
+        return before.dim() > 1 and before.shape[0] == count and tensor.shape[:1] != (count,)
 
     def _may_end_a_block(self, name: str, tensor: torch.Tensor) -> bool:
         """Whether these are new numbers, not the pending ones in another form."""
