@@ -258,7 +258,7 @@ def test_a_narrow_way_around_is_found_where_it_brings_nearly_all() -> None:
     with torch.no_grad():
         net.decoder.weight[:, :CODE] *= 0.1
     (finding,) = finding_of(net)
-    assert float(finding.value) > float(finding.threshold) == 0.9
+    assert float(finding.value) > float(finding.threshold) == 0.94
 
 
 @pytest.mark.parametrize("dropped", [0.0, 0.1, 0.5, 0.9])

@@ -13,7 +13,8 @@ from plusone.labs.oversmoothing.nets import CONTROL, CONTROLS, METHODS, OTHERS
 from plusone.labs.oversmoothing.pictures import figures
 
 REPAIRED = "plain, repaired"
-ORTHOGONAL = "plain, orthogonal"
+ORTHOGONAL, ITS_RESIDUAL = "plain, orthogonal", "residual, orthogonal"
+CURED = "initial residual"
 
 
 def name_of(method: str, depth: int) -> str:
@@ -36,29 +37,41 @@ def conclude(runs: Runs) -> Conclusion:
         return list(accuracy(method, high) - accuracy(method, low))
 
     shallow = shallowest(runs)
-    energies = runs.of(name_of(ORTHOGONAL, high), "energies")
+
+    def alike(method: str) -> np.ndarray:
+        """Decades by which the energy falls from the encoder to the last layer, at the start."""
+        energies = runs.of(name_of(method, high), "energies")
+        found: np.ndarray = np.log10(energies[:, -1] / energies[:, 0])
+        return found
+
+    apart = {m: runs.of(name_of(m, high), "distance") for m in (ORTHOGONAL, CURED)}
     decades = {m: decades_of(runs, name_of(m, high)) for m in ("plain", ORTHOGONAL)}
     measured: dict[str, Sequence[float]] = {
         "plain-falls": change(ORTHOGONAL),
-        "plain-alike": list(np.log10(energies[:, -1] / energies[:, 0])),
+        "plain-alike": list(alike(ORTHOGONAL)),
+        "trained-alike": list(np.log10(apart[ORTHOGONAL] / apart[CURED])),
         "residual-keeps": change("residual"),
+        "orthogonal-keeps": change(ITS_RESIDUAL),
         "gradient": list(np.abs(decades[ORTHOGONAL])),
         "no-edges": list(runs.of(name_of(CONTROL, high), "train accuracy")),
         "shallow": list(shallow),
         "vanishing": list(decades["plain"]),
         "residual-no-edges": list(runs.of(name_of(CONTROLS[1], high), "train accuracy")),
-        "delay": list(accuracy("residual", 8) - accuracy("plain", 8)),
+        "orthogonal-no-edges": list(runs.of(name_of(CONTROLS[3], high), "train accuracy")),
+        "start-alike": list(alike(ORTHOGONAL) - alike(CURED)),
+        "delay": list(accuracy(ITS_RESIDUAL, 8) - accuracy(ORTHOGONAL, 8)),
         "scaled": change("scaled residual"),
         "initial": list(accuracy("initial residual", high) - shallow),
         "repaired": list(accuracy(REPAIRED, high) - shallow),
         "energy-tells": aucs(runs, "head energy"),
         "cosine-tells": aucs(runs, "head distance"),
+        **warned(runs),
     }
     deep = {method: list(accuracy(method, high)) for method in (*METHODS, REPAIRED)}
     pairs = (
-        ("initial residual", ORTHOGONAL),
+        (CURED, ORTHOGONAL),
         ("scaled residual", ORTHOGONAL),
-        ("residual", "plain"),
+        (ITS_RESIDUAL, ORTHOGONAL),
         (REPAIRED, "plain"),
     )
     return Conclusion(
@@ -87,22 +100,39 @@ def shallowest(runs: Runs) -> np.ndarray:
 
 
 def decades_of(runs: Runs, arm: str) -> np.ndarray:
-    """log10 of the gradient at the encoder's output over that at the last layer's, by seed."""
+    """log10 of the gradient at the encoder's output over that at the last layer's, by seed; NaN
+    where the head reads other layers and the last one has none."""
     gradients = runs.of(arm, "gradients")
-    first, last = (np.maximum(gradients[:, k], 1e-300) for k in (0, -1))
-    ratio: np.ndarray = np.log10(first / last)
+    first, last = gradients[:, 0], gradients[:, -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: np.ndarray = np.where(last > 0, np.log10(first / last), np.nan)
     return ratio
+
+
+def kept_and(runs: Runs, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of the nets on the graph, by seed: which keep their accuracy, and a number of the start."""
+    arms = [a for a in runs.arms if a.options["method"] not in CONTROLS]
+    accuracy = np.stack([runs.of(a, "accuracy") for a in arms], 1)
+    kept = accuracy >= shallowest(runs)[:, None] - KEPT
+    return kept, np.stack([runs.of(a, key) for a in arms], 1)
 
 
 def aucs(runs: Runs, key: str) -> list[float]:
     """By seed: how well a number of the start ranks nets that keep their accuracy; 1 is perfect."""
     score = need("sklearn.metrics").roc_auc_score
-    arms = [a for a in runs.arms if a.options["method"] not in CONTROLS]
-    shallow = shallowest(runs)
-    accuracy = np.stack([runs.of(a, "accuracy") for a in arms], 1)
-    values = np.stack([runs.of(a, key) for a in arms], 1)
-    kept = accuracy >= shallow[:, None] - KEPT
-    return [float(score(k, v)) for k, v in zip(kept, values, strict=True)]
+    return [float(score(k, v)) for k, v in zip(*kept_and(runs, key), strict=True)]
+
+
+def warned(runs: Runs) -> dict[str, list[float]]:
+    """By seed: of the nets that lose their accuracy the share of which A302, or a scan as a whole,
+    says so before training, and of those that keep it the share that is accused."""
+    found = {}
+    for key, names in (("fires", ("warned", "accused")), ("doubted", ("told", "doubted"))):
+        kept, says = kept_and(runs, key)
+        for name, which in zip(names, (~kept, kept), strict=True):
+            pairs = zip(says, which, strict=True)
+            found[name] = [float(s[w].mean()) for s, w in pairs if w.any()]
+    return found
 
 
 def _reading(runs: Runs, measured: Mapping[str, Sequence[float]], depths: Sequence[int]) -> str:
@@ -115,23 +145,34 @@ def _reading(runs: Runs, measured: Mapping[str, Sequence[float]], depths: Sequen
     def energy(method: str) -> str:
         return f"{float(np.median(runs.of(name_of(method, high), 'head energy'))):.0e}"
 
+    def distance(method: str) -> str:
+        return f"{float(np.median(runs.of(name_of(method, high), 'distance'))):.2g}"
+
     there = [m for m in OTHERS if any(a.options["method"] == m for a in runs.arms)]
     others = "".join(f"{m.capitalize()} has {at(m, high)}. " for m in there)
     return (
         f"From {low} to {high} layers the plain net falls from {at(ORTHOGONAL, low)} to "
         f"{at(ORTHOGONAL, high)} although its weights keep the gradient "
         f"({mean['gradient']:.1f} decades) and the same net without edges learns its training "
-        f"nodes ({mean['no-edges']:.0%}): its nodes have become alike (relative energy "
-        f"{energy(ORTHOGONAL)} at the start). With Glorot's weights the gradient vanishes as well "
-        f"({mean['vanishing']:.1f} decades; {at('plain', high)}). A skip around each layer has "
-        f"{at('residual', 8)} at 8 layers (plain {at('plain', 8)}) and {at('residual', high)} at "
-        f"{high}; {_cause(runs, measured, high)}. The branch scaled by 1/L has "
+        f"nodes ({mean['no-edges']:.0%}): its nodes are alike after training as well (mean average "
+        f"distance {distance(ORTHOGONAL)}, initial residual {distance(CURED)}; relative energy at "
+        f"the start {energy(ORTHOGONAL)} and {energy(CURED)}). "
+        "With Glorot's weights the gradient vanishes as well "
+        f"({mean['vanishing']:.1f} decades; {at('plain', high)}). A skip around each layer of "
+        f"weights that keep the gradient has {at(ITS_RESIDUAL, 8)} at 8 layers (plain "
+        f"{at(ORTHOGONAL, 8)}) and {at(ITS_RESIDUAL, high)} at {high}, without edges "
+        f"{mean['orthogonal-no-edges']:.0%} of its training nodes. With Glorot's weights it has "
+        f"{at('residual', 8)} (plain {at('plain', 8)}) and {at('residual', high)}; "
+        f"{_cause(runs, measured, high)}. The branch scaled by 1/L has "
         f"{at('scaled residual', high)} at {high} and the initial residual "
-        f"{at('initial residual', high)} (relative energy {energy('initial residual')}). "
+        f"{at(CURED, high)}. "
         f"{others}plusone.fix brings the plain net of {high} layers from {at('plain', high)} to "
         f"{at(REPAIRED, high)}. At the start the energy of what the head reads ranks the nets that "
         f"keep their accuracy with an AUC of {mean['energy-tells']:.2f}, the mean cosine between "
-        f"nodes with {mean['cosine-tells']:.2f}."
+        f"nodes with {mean['cosine-tells']:.2f}. Of the nets that lose it A302 accuses "
+        f"{mean['warned']:.0%} beforehand and a scan as a whole {mean['told']:.0%}, of those that "
+        f"keep it {mean['accused']:.0%} and {mean['doubted']:.0%}: what is half smoothed, with a "
+        "gradient that keeps its size, a scan does not tell from what trains."
     )
 
 
@@ -156,10 +197,13 @@ def _table(runs: Runs, depths: Sequence[int]) -> Table:
     for arm in runs.arms:
         method, depth = str(arm.options["method"]), int(arm.options["depth"])
         cells = [float(np.median(runs.of(arm, key))) for key in keys]
-        decades = float("nan") if method == REPAIRED else float(decades_of(runs, arm.name).mean())
-        rows.append((method, depth, *cells, decades))
+        said = [float(runs.of(arm, key).mean()) for key in ("fires", "doubted")]
+        decades = (
+            float("nan") if method == REPAIRED else float(np.median(decades_of(runs, arm.name)))
+        )
+        rows.append((method, depth, *cells, decades, *said))
     return Table(
-        title="Medians over seeds; energy and distance are those of what the head reads",
+        title="Medians over seeds; energy and distance of what the head reads; shares accused",
         columns=(
             "net",
             "layers",
@@ -170,6 +214,8 @@ def _table(runs: Runs, depths: Sequence[int]) -> Table:
             "energy trained",
             "distance trained",
             "decades",
+            "A302",
+            "accused",
         ),
         rows=tuple(rows),
     )

@@ -130,12 +130,23 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
 
 
 def start_of(net: nn.Module, task: Task) -> dict[str, object]:
-    """Before training: energy, distances, size and gradient by layer, and what the head reads.
+    """Before training: energy, distances, size and gradient by layer, what the head reads, and
+    whether a scan finds A302 or does not call the net trainable.
 
     By layer alone where the net tells its layers' states; a repaired net has others.
     """
     read = read_by_head(net, task)
+    report = plusone.scan(
+        net,
+        (task.graph.features, task.adjacency),
+        task.graph.classes[task.train],
+        _Known(task.train),
+        quick=True,
+        timed=False,
+    )
     found: dict[str, object] = {
+        "fires": float(any(f.code == "A302" for f in report.findings)),
+        "doubted": float(report.verdict is None or report.verdict.label != "trainable"),
         "head energy": relative_energy(read, task.graph),
         "head distance": mean_average_distance(read),
         "head neighbours": neighbour_distance(read, task.graph),

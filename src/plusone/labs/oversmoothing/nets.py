@@ -24,9 +24,21 @@ from plusone.labs.data import Graph, cora, digit_blocks
 from plusone.nn import Residual
 from plusone.nn.models.branch_only import joined_by
 
-METHODS = ("plain", "plain, orthogonal", "residual", "scaled residual", "initial residual")
+METHODS = (
+    "plain",
+    "plain, orthogonal",
+    "residual",
+    "residual, orthogonal",
+    "scaled residual",
+    "initial residual",
+)
 CONTROL = "no edges, orthogonal"
-CONTROLS = (CONTROL, "no edges, residual", "no edges, scaled residual")
+CONTROLS = (
+    CONTROL,
+    "no edges, residual",
+    "no edges, scaled residual",
+    "no edges, residual, orthogonal",
+)
 OTHERS = ("jumping knowledge", "pair norm")
 KNOWN = (*METHODS, *CONTROLS, *OTHERS)
 GAIN = 1.05  # tanh at the edge of chaos

@@ -26,7 +26,8 @@ Name = Callable[[str, int], str]
 STYLES = {
     "plain": (ORANGE, "--"),
     "plain, orthogonal": (ORANGE, "-"),
-    "residual": (PURPLE, "-"),
+    "residual": (PURPLE, "--"),
+    "residual, orthogonal": (PURPLE, "-"),
     "scaled residual": (TEAL, "-"),
     "initial residual": (BLUE, "-"),
     "jumping knowledge": (GREEN, ":"),
