@@ -37,10 +37,11 @@ PLAIN_LAYERS = 20
 # geometric mean of the two:
 DETAIL = 2**-2.5
 
-# The numbers that all ways pass, over those that come or are made. A GRU of 96 units that copies T
-# tokens of 96 through its last state passes 1/T: it gets 66 % of the tokens right up to T = 8, 56 %
-# up to 12, 40 % up to 16, 34 % up to 20 and 19 % beyond. What is narrower than the first of these
-# classes loses more and more. Nothing in the zoo is below 1/3.
+# The numbers that all ways pass, over those that come or are made. `plusone lab run attention`: a
+# GRU of 64 units that writes T letters backwards out of its last state passes 1/T of what it read,
+# and gets 93 % of the letters right up to T = 5, 63 % up to 8, 41 % up to 11 and 30 % up to 14,
+# while with attention 97 % of the longest are right. From T = 9 on it has less than half of what
+# the shortest have. Nothing in the zoo is below 1/3.
 CAPACITY = 1 / 8
 
 # The share of an autoencoder's output that comes around its latent, at initialisation.

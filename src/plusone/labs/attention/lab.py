@@ -10,6 +10,15 @@ import numpy as np
 from torch import Tensor
 
 from plusone.labs.attention.claim import CLAIM
+from plusone.labs.attention.names import (
+    ATTENTION,
+    FIXED,
+    KINDS,
+    LENGTHS,
+    REPAIRED,
+    kind_of,
+    lettered,
+)
 from plusone.labs.attention.nets import (
     Reader,
     decay_law,
@@ -22,7 +31,7 @@ from plusone.labs.attention.nets import (
     shortest_path,
     warning,
 )
-from plusone.labs.attention.pictures import ATTENTION, FIXED, LENGTHS, REPAIRED, figures
+from plusone.labs.attention.pictures import figures
 from plusone.labs.attention.quality import alignment, qualities
 from plusone.labs.attention.tasks import Task, task_of
 from plusone.labs.base import Arm, Conclusion, Lab, Plan, Runs, Table, effect
@@ -30,25 +39,30 @@ from plusone.labs.base.lab import Option
 from plusone.labs.training import Loss, TrainConfig, train
 from plusone.nn.models import Seq2Seq
 
-RATES = {"translation": (1e-2, 5e-3), "backwards": (1e-2,)}
+RATES = {"translation": (1e-2, 3e-3), "backwards": (1e-2,)}
 """Learning rates that each net of a task tries."""
+WHAT = {"translation": "BLEU / 100", "backwards": "share of tokens right"}
 
 
 def plan(is_full: bool) -> Plan:
-    task, width, steps = ("translation", 128, 600) if is_full else ("backwards", 64, 400)
-    shared: dict[str, Option] = {"task": task, "width": width, "steps": steps}
+    letters: dict[str, Option] = {"task": "backwards", "width": 64, "steps": 400}
+    words: dict[str, Option] = {"task": "translation", "width": 128, "steps": 1200}
+    arms = [Arm(name=name, options=letters) for name in KINDS]
+    if is_full:
+        arms = [Arm(name=lettered(name), options=letters) for name in KINDS]
+        arms = [*(Arm(name=name, options=words) for name in KINDS), *arms]
     return Plan(
-        arms=tuple(Arm(name=name, options=shared) for name in (ATTENTION, FIXED, REPAIRED)),
+        arms=tuple(arms),
         seeds=tuple(range(5 if is_full else 3)),
         data=("multi30k",) if is_full else (),
     )
 
 
 def measure(arm: Arm, seed: int) -> Mapping[str, object]:
-    task = task_of(str(arm.options["task"]))
-    net = net_of(task, width=int(arm.options["width"]), has_attention=arm.name == ATTENTION)
+    task, kind = task_of(str(arm.options["task"])), kind_of(arm.name)
+    net = net_of(task, width=int(arm.options["width"]), has_attention=kind == ATTENTION)
     found: dict[str, object] = {}
-    if arm.name != REPAIRED:
+    if kind != REPAIRED:
         pairs = [sentences(task, n, seed=seed) for n in LENGTHS]
         found["gradient"] = [gradient_to_first(net, *pair) for pair in pairs]
         found["path"] = [shortest_path(net, *pair) for pair in pairs]
@@ -65,7 +79,7 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
         net, task, rates=RATES[str(arm.options["task"])], steps=int(arm.options["steps"]), seed=seed
     )
     found["quality"] = qualities(net, task)
-    if arm.name == ATTENTION:
+    if kind == ATTENTION:
         for at, (first, _) in enumerate((task.edges[1], task.edges[-1])):
             longer = (i for i, (s, _) in enumerate(task.test.pairs) if s.shape[1] >= first)
             batch = next(longer)
@@ -104,12 +118,13 @@ def trained(net: Seq2Seq, task: Task, *, steps: int, rate: float, seed: int) -> 
 
 def conclude(runs: Runs) -> Conclusion:
     task = str(runs.arms[0].options["task"])
-    quality = {arm.name: runs.of(arm, "quality") for arm in runs.arms}
+    quality = {name: runs.of(name, "quality") for name in KINDS}
+    letters = letters_of(runs)
     gap = quality[ATTENTION] - quality[FIXED]
     gradient = {name: np.log10(runs.of(name, "gradient")) for name in (ATTENTION, FIXED)}
     path = {name: runs.mean(name, "path") for name in (ATTENTION, FIXED)}
     steps = 2 * np.array(LENGTHS) - 1
-    is_right = [runs.of(a, "fires") == (a.name == FIXED) for a in runs.arms]
+    is_right = [runs.of(a, "fires") == (kind_of(a.name) == FIXED) for a in runs.arms]
     law = decay_law(float(runs.mean(FIXED, "width")))
     measured: dict[str, Sequence[float]] = {
         "gap": list(gap[:, -1]),
@@ -125,12 +140,16 @@ def conclude(runs: Runs) -> Conclusion:
         "short": list(quality[ATTENTION][:, 0]),
         "repair": list((quality[REPAIRED][:, -1] - quality[FIXED][:, -1]) / gap[:, -1]),
         "short-gap": list(gap[:, 0]),
+        "letters": list(letters[ATTENTION][:, -1] - letters[FIXED][:, -1]),
+        "above": list(letters[FIXED][:, 1] / letters[FIXED][:, 0]),
+        "below": list(letters[FIXED][:, 2] / letters[FIXED][:, 0]),
+        "repair-size": [float(runs.mean(REPAIRED, "parameters") / runs.mean(FIXED, "parameters"))],
     }
-    what = "share of tokens right" if task == "backwards" else "BLEU / 100"
+    what = WHAT[task]
     edges = task_of(task).edges
     return Conclusion(
         measured=measured,
-        reading=_reading(measured, quality, path, edges, what),
+        reading=f"{_reading(measured, quality, path, edges, what)} {_about_letters(letters)}",
         effects=tuple(
             effect(
                 f"{what} of sources of {_words(edges[at])}",
@@ -140,7 +159,7 @@ def conclude(runs: Runs) -> Conclusion:
             for at in (-1, 0)
         ),
         figures=figures(runs, edges, what),
-        tables=(_table(runs, edges, what),),
+        tables=tables_of(runs),
     )
 
 
@@ -176,21 +195,46 @@ def _reading(
     )
 
 
-def _table(runs: Runs, edges: Sequence[tuple[int, int]], what: str) -> Table:
-    return Table(
-        title=f"Parameters, learning rate (mean), S106, and {what} by the length of the source",
-        columns=("net", "parameters", "rate", "S106", *(_words(edge) for edge in edges)),
-        rows=tuple(
-            (
-                arm.name,
-                float(runs.mean(arm, "parameters")),
-                float(runs.mean(arm, "rate")),
-                float(runs.mean(arm, "fires")),
-                *(float(q) for q in runs.mean(arm, "quality")),
-            )
-            for arm in runs.arms
-        ),
+def letters_of(runs: Runs) -> dict[str, np.ndarray]:
+    """The share of letters right by kind of net and class of lengths."""
+    names = {arm.name for arm in runs.arms}
+    chosen = {kind: lettered(kind) if lettered(kind) in names else kind for kind in KINDS}
+    return {kind: runs.of(name, "quality") for kind, name in chosen.items()}
+
+
+def _about_letters(letters: Mapping[str, np.ndarray]) -> str:
+    edges = task_of("backwards").edges
+    shares = ", ".join(
+        f"{share:.0%} of {_words(edge).removesuffix(' tokens')}"
+        for edge, share in zip(edges, letters[FIXED].mean(0), strict=True)
     )
+    return (
+        f"Of letters to be written backwards the fixed context has right {shares} "
+        f"({letters[ATTENTION][:, -1].mean():.0%} of the longest with attention, "
+        f"{letters[REPAIRED][:, -1].mean():.0%} repaired). S106 accuses it from 9 letters on, which "
+        "is 1/9 of what is read."
+    )
+
+
+def tables_of(runs: Runs) -> tuple[Table, ...]:
+    """One for each task."""
+    found = []
+    for task, what in WHAT.items():
+        arms = [arm for arm in runs.arms if arm.options["task"] == task]
+        if not arms:
+            continue
+        rows: list[tuple[str | float, ...]] = []
+        for arm in arms:
+            numbers = [float(runs.mean(arm, key)) for key in ("parameters", "rate", "fires")]
+            rows.append((kind_of(arm.name), *numbers, *map(float, runs.mean(arm, "quality"))))
+        found.append(
+            Table(
+                title=f"Parameters, learning rate (mean), S106, and {what} by the source's length",
+                columns=("net", "parameters", "rate", "S106", *map(_words, task_of(task).edges)),
+                rows=tuple(rows),
+            )
+        )
+    return tuple(found)
 
 
 LAB = Lab(claim=CLAIM, plan=plan, measure=measure, conclude=conclude)

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from plusone.labs.attention.names import ATTENTION, FIXED, LENGTHS, REPAIRED
 from plusone.labs.attention.nets import decay_law
 from plusone.labs.base import Figure, Runs
 from plusone.labs.show.figures import PLAIN, QUIET, RESIDUAL, TEAL, Axes, band, draw, ticks
 
-ATTENTION, FIXED = "attention", "fixed context"
-REPAIRED = "fixed context, repaired by plusone.fix"
-LENGTHS = (4, 8, 12, 16, 24, 32)
-"""Numbers of words, to read and to write, at which gradients and paths are measured."""
 COLORS = {ATTENTION: RESIDUAL, FIXED: PLAIN, REPAIRED: TEAL}
 
 
