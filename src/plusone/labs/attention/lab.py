@@ -211,8 +211,8 @@ def _about_letters(letters: Mapping[str, np.ndarray]) -> str:
     return (
         f"Of letters to be written backwards the fixed context has right {shares} "
         f"({letters[ATTENTION][:, -1].mean():.0%} of the longest with attention, "
-        f"{letters[REPAIRED][:, -1].mean():.0%} repaired). S106 accuses it from 9 letters on, which "
-        "is 1/9 of what is read."
+        f"{letters[REPAIRED][:, -1].mean():.0%} repaired). S106 accuses it from 9 letters on: "
+        "1/9 of what is read."
     )
 
 
