@@ -166,7 +166,8 @@ CLAIM = Claim(
         ),
         Prediction(
             key="cosine-tells",
-            text="the same of the mean cosine between nodes, which a scan measures (A302)",
+            text="the same of 1 less the mean cosine between nodes of the largest component, which "
+            "a scan measures (A302)",
             low=0.8,
             role="limit",
             within=(0, 1),

@@ -64,7 +64,7 @@ def conclude(runs: Runs) -> Conclusion:
         "initial": list(accuracy("initial residual", high) - shallow),
         "repaired": list(accuracy(REPAIRED, high) - shallow),
         "energy-tells": aucs(runs, "head energy"),
-        "cosine-tells": aucs(runs, "head distance"),
+        "cosine-tells": aucs(runs, "scanned"),
         **warned(runs),
     }
     deep = {method: list(accuracy(method, high)) for method in (*METHODS, REPAIRED)}
@@ -169,8 +169,8 @@ def _reading(runs: Runs, measured: Mapping[str, Sequence[float]], depths: Sequen
         f"{others}plusone.fix brings the plain net of {high} layers from {at('plain', high)} to "
         f"{at(REPAIRED, high)}. At the start the energy of what the head reads ranks the nets that "
         f"keep their accuracy with an AUC of {mean['energy-tells']:.2f}, the mean cosine between "
-        f"nodes with {mean['cosine-tells']:.2f}. Of the nets that lose it A302 accuses "
-        f"{mean['warned']:.0%} beforehand and a scan as a whole {mean['told']:.0%}, of those that "
+        f"nodes of the largest component with {mean['cosine-tells']:.2f}. Of the nets that lose it "
+        f"A302 accuses {mean['warned']:.0%} beforehand and a scan as a whole {mean['told']:.0%}, of those that "
         f"keep it {mean['accused']:.0%} and {mean['doubted']:.0%}: what is half smoothed, with a "
         "gradient that keeps its size, a scan does not tell from what trains."
     )
@@ -192,7 +192,10 @@ def _cause(runs: Runs, measured: Mapping[str, Sequence[float]], high: int) -> st
 
 
 def _table(runs: Runs, depths: Sequence[int]) -> Table:
-    keys = ("accuracy", "train accuracy", "head energy", "head distance", "energy", "distance")
+    keys = (
+        *("accuracy", "train accuracy", "head energy", "head distance"),
+        *("scanned", "energy", "distance"),
+    )
     rows: list[tuple[str | float, ...]] = []
     for arm in runs.arms:
         method, depth = str(arm.options["method"]), int(arm.options["depth"])
@@ -211,6 +214,7 @@ def _table(runs: Runs, depths: Sequence[int]) -> Table:
             "training accuracy",
             "energy at the start",
             "distance at the start",
+            "of A302",
             "energy trained",
             "distance trained",
             "decades",

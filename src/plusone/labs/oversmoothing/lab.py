@@ -131,7 +131,7 @@ def measure(arm: Arm, seed: int) -> Mapping[str, object]:
 
 def start_of(net: nn.Module, task: Task) -> dict[str, object]:
     """Before training: energy, distances, size and gradient by layer, what the head reads, and
-    whether a scan finds A302 or does not call the net trainable.
+    what a scan says: the distance of A302, and whether it finds that or doubts the net.
 
     By layer alone where the net tells its layers' states; a repaired net has others.
     """
@@ -144,7 +144,9 @@ def start_of(net: nn.Module, task: Task) -> dict[str, object]:
         quick=True,
         timed=False,
     )
+    alike = [b.token_similarity for b in report.blocks if b.token_similarity.is_measured]
     found: dict[str, object] = {
+        "scanned": 1 - float(alike[-1]),
         "fires": float(any(f.code == "A302" for f in report.findings)),
         "doubted": float(report.verdict is None or report.verdict.label != "trainable"),
         "head energy": relative_energy(read, task.graph),
