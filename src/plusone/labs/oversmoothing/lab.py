@@ -146,7 +146,7 @@ def start_of(net: nn.Module, task: Task) -> dict[str, object]:
     )
     alike = [b.token_similarity for b in report.blocks if b.token_similarity.is_measured]
     found: dict[str, object] = {
-        "scanned": 1 - float(alike[-1]),
+        "scanned": 1 - float(alike[-1]) if alike else float("nan"),  # without edges
         "fires": float(any(f.code == "A302" for f in report.findings)),
         "doubted": float(report.verdict is None or report.verdict.label != "trainable"),
         "head energy": relative_energy(read, task.graph),
