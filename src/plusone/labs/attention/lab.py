@@ -39,14 +39,14 @@ from plusone.labs.base.lab import Option
 from plusone.labs.training import Loss, TrainConfig, train
 from plusone.nn.models import Seq2Seq
 
-RATES = {"translation": (1e-2, 3e-3), "backwards": (1e-2,)}
+RATES = {"translation": (1e-2, 5e-3), "backwards": (1e-2,)}
 """Learning rates that each net of a task tries."""
 WHAT = {"translation": "BLEU / 100", "backwards": "share of tokens right"}
 
 
 def plan(is_full: bool) -> Plan:
     letters: dict[str, Option] = {"task": "backwards", "width": 64, "steps": 400}
-    words: dict[str, Option] = {"task": "translation", "width": 128, "steps": 1200}
+    words: dict[str, Option] = {"task": "translation", "width": 128, "steps": 600}
     arms = [Arm(name=name, options=letters) for name in KINDS]
     if is_full:
         arms = [Arm(name=lettered(name), options=letters) for name in KINDS]

@@ -171,8 +171,8 @@ def _reading(runs: Runs, measured: Mapping[str, Sequence[float]], depths: Sequen
         f"keep their accuracy with an AUC of {mean['energy-tells']:.2f}, the mean cosine between "
         f"nodes of the largest component with {mean['cosine-tells']:.2f}. Of the nets that lose it "
         f"A302 accuses {mean['warned']:.0%} beforehand and a scan as a whole {mean['told']:.0%}, "
-        f"of those that keep it {mean['accused']:.0%} and {mean['doubted']:.0%}: what is half smoothed, with a "
-        "gradient that keeps its size, a scan does not tell from what trains."
+        f"of those that keep it {mean['accused']:.0%} and {mean['doubted']:.0%}: what is half "
+        "smoothed, with a gradient that keeps its size, a scan does not tell from what trains."
     )
 
 
