@@ -11,10 +11,10 @@ import torch
 from plusone import __version__
 from plusone.capture.eager import batch_size, record
 from plusone.capture.nested import tensors_in
-from plusone.capture.purpose import gives_back_input
 from plusone.capture.sandbox import Sandbox, sandbox
 from plusone.errors import InputError
 from plusone.graph.latent import latent_of, may_have_latent
+from plusone.graph.purpose import gives_back_input
 from plusone.graph.skipgraph import find_skips
 from plusone.graph.structure import structure_of
 from plusone.judge.judge import judge

@@ -38,7 +38,9 @@ def test_a_long_path_is_one_component() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Sparse CSR")
-@pytest.mark.parametrize("form", ["edges", "dense", "coo", "csr"])
+@pytest.mark.parametrize(
+    "form", ["edges", "dense", "coo", "csr", "rows normed", "kept", "kept coo"]
+)
 def test_a_graph_is_found_in_each_of_its_forms(form: str) -> None:
     adjacency = normalized_adjacency(RING, 40, sparse=True)
     given = {
@@ -46,8 +48,12 @@ def test_a_graph_is_found_in_each_of_its_forms(form: str) -> None:
         "dense": adjacency.to_dense(),
         "coo": adjacency,
         "csr": adjacency.to_sparse_csr(),
+        "rows normed": adjacency.to_dense() * torch.linspace(1, 2, 40)[:, None],
+        "kept": adjacency.to_dense(),
+        "kept coo": adjacency,
     }[form]
-    found = nodes_in((X, given))
+    is_kept = form.startswith("kept")
+    found = nodes_in((X,), [given]) if is_kept else nodes_in((X, given))
     assert found is not None
     assert found.count == 40
     assert torch.equal(found.component, torch.arange(40))
@@ -63,6 +69,20 @@ def test_features_that_are_one_for_each_node_are_no_graph() -> None:
 
 
 @pytest.mark.parametrize(
+    "kept",
+    [
+        torch.eye(40),
+        torch.ones(40, 40).tril(),
+        torch.ones(40, 40),
+        torch.randn(40, 40) @ torch.randn(40, 40).T,
+        torch.arange(40),
+    ],
+)
+def test_what_a_model_keeps_beside_is_no_graph(kept: Tensor) -> None:
+    assert nodes_in((X,), [kept]) is None
+
+
+@pytest.mark.parametrize(
     "inputs",
     [
         (X,),
@@ -72,6 +92,7 @@ def test_features_that_are_one_for_each_node_are_no_graph() -> None:
         (torch.randint(100, (2, 30)),),
         (torch.randn(2, 3, 8, 8), torch.randint(100, (2, 30))),
         (X, torch.tensor([[0, 50], [1, 2]])),
+        (X, torch.ones(40, 40).tril()),
     ],
 )
 def test_other_inputs_are_no_graph(inputs: tuple[Tensor, ...]) -> None:

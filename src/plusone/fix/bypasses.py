@@ -8,13 +8,13 @@ or reads what was added. Each is tried on a copy first (`fix.closing`).
 
 from __future__ import annotations
 
-from plusone.capture.purpose import gives_back_input
 from plusone.capture.trace import Trace, ValueRef
 from plusone.fix.closing import Way, are_closed
 from plusone.fix.edits import CancelSkip, CloseSkip, Edit, InsertSkip, Remember
 from plusone.fix.sites import Survey
 from plusone.graph.latent import latent_of
 from plusone.graph.opkinds import base_name
+from plusone.graph.purpose import gives_back_input
 from plusone.records import Finding
 from plusone.target.subject import Subject
 

@@ -133,14 +133,14 @@ def _missing(request: Request, place: Survey) -> tuple[tuple[Edit, ...], list[st
     """Edits that the structure asks for, whatever the gradient's size, with their reasons."""
     edits: list[Edit] = []
     reasons: list[str] = []
-    long = long_skips(request.subject, place)
+    found = request.report.findings
+    long = long_skips(place, found)
     if long:
         edits += [_zeroed(place, e) for e in long] if request.preserve else long
         reasons.append(
             "the net goes down to a low resolution and up again without a skip, so that no detail "
             "of the input can reach the output"
         )
-    found = request.report.findings
     closed = () if request.preserve else closed_bypasses(request.subject, place, found)
     if closed:
         edits += closed
@@ -148,7 +148,7 @@ def _missing(request: Request, place: Survey) -> tuple[tuple[Edit, ...], list[st
             "the targets are the inputs, and a skip takes them around the latent, which need hold "
             "nothing: the skip is closed"
         )
-    recalled = recalled_states(request.subject, place)
+    recalled = recalled_states(request.subject, place, found)
     if recalled:
         edits += recalled
         reasons.append("all that the decoder hears of the sequence is the encoder's last state")

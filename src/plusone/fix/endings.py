@@ -37,19 +37,26 @@ def healthy(found: Forecast) -> str:
 
 
 def left_open(request: Request) -> str:
-    """What to do by hand about a way around the latent that no edit closes; "" without one."""
-    told = next((f for f in request.report.findings if f.code == "S107"), None)
-    if told is None or request.preserve:
-        return ""
-    if request.subject.targets is None:
+    """What to do by hand about a narrow place or a way around the latent that no edit mends; ""
+    without one."""
+    for found in request.report.findings if not request.preserve else ():
+        if found.code in ("S105", "S106"):
+            return (
+                f"{found.reason} ({found.code}), and no edit of modules was found that leads "
+                f"around it: {found.remedy}"
+            )
+        if found.code != "S107":
+            continue
+        if request.subject.targets is None:
+            return (
+                f"the model trains, but {found.reason} (S107): with the inputs as targets a repair "
+                "closes that way, without targets it may be a U-Net's"
+            )
         return (
-            f"the model trains, but {told.reason} (S107): with the inputs as targets a repair "
-            "closes that way, without targets it may be a U-Net's"
+            f"the model trains, but {found.reason} (S107), and no edit of modules was found that "
+            f"closes that way and nothing else: take it out of the forward at {found.where}"
         )
-    return (
-        f"the model trains, but {told.reason} (S107), and no edit of modules was found that closes "
-        f"that way and nothing else: take it out of the forward at {told.where}"
-    )
+    return ""
 
 
 def made(

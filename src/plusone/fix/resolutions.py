@@ -2,36 +2,36 @@
 
 Ronneberger et al. 2015 (arXiv 1505.04597); added as by Chaurasia and Culurciello 2017 (LinkNet,
 arXiv 1707.03718). What detail the lowest resolution does not hold, the output cannot have. An
-autoencoder's bottleneck is on purpose: where the targets are the inputs, nothing is added.
+autoencoder's bottleneck is on purpose, and S105 does not accuse it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-import torch
-
-from plusone.capture.nested import tensors_in
 from plusone.fix.chains import channels_axis
 from plusone.fix.edits.edit import Edit, Part
 from plusone.fix.edits.memory import Remember
 from plusone.fix.edits.skips import InsertSkip
 from plusone.fix.sites import Site, Survey
-from plusone.target.subject import Subject
+from plusone.records import Finding
 
 # The least factor of area, from input to the lowest resolution: two levels that halve.
 _DEEP = 16
 _LEAST_LEVELS = 2
 
 
-def long_skips(subject: Subject, survey: Survey) -> tuple[Edit, ...]:
-    """A skip for each resolution on the way down that comes again on the way up; empty where the
-    net is no such net, has such skips, or gives back its input."""
+def long_skips(survey: Survey, findings: Iterable[Finding]) -> tuple[Edit, ...]:
+    """A skip for each resolution on the way down that comes again on the way up; empty unless the
+    scan found S105, and where the net is no such net or has such skips."""
+    if not any(f.code == "S105" for f in findings):
+        return ()
     sites = [s for s in survey.sites.values() if len(s.shape) >= 4 and len(s.output_shape) >= 4]
     layers = sorted(
         (s for s in sites if len(s.weighted) == 1), key=lambda s: (s.first, len(s.path))
     )
-    if not layers or not _ends_as_it_began(survey, layers) or is_autoencoder(subject, survey):
+    if not layers or not _ends_as_it_began(survey, layers):
         return ()
     lowest = min(layers, key=lambda s: _area(s.output_shape))
     smallest, largest = _area(lowest.output_shape), _area(layers[0].shape)
@@ -46,20 +46,6 @@ def long_skips(subject: Subject, survey: Survey) -> tuple[Edit, ...]:
             edits += _joined(line, *pair)
             line += 1
     return tuple(edits) if len(edits) >= 2 * _LEAST_LEVELS else ()
-
-
-def is_autoencoder(subject: Subject, survey: Survey) -> bool:
-    """Whether the model is to give back its input; where nothing says so, whether it could."""
-    floats = [t for t in tensors_in((subject.args, subject.kwargs)) if t.is_floating_point()]
-    wanted = [t for t in tensors_in(subject.targets) if t.is_floating_point()]
-    if subject.targets is not None:
-        return any(
-            a.numel() == b.numel() and torch.equal(a.reshape(-1), b.reshape(-1).to(a))
-            for a in floats
-            for b in wanted
-        )
-    sizes = {math.prod(survey.trace.ops[op].shapes[out]) for op, out in survey.trace.outputs}
-    return any(t.numel() in sizes for t in floats)
 
 
 def _area(shape: tuple[int, ...]) -> int:

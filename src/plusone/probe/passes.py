@@ -68,7 +68,8 @@ def run_passes(subject: Subject, config: ScanConfig, box: Sandbox, tell: Progres
     A model whose backward cannot be run gives its signal alone, with the reason.
     """
     batch = batch_size(subject.args, subject.kwargs)
-    observer = SignalObserver(batch, nodes_in((subject.args, subject.kwargs)))
+    nodes = nodes_in((subject.args, subject.kwargs), subject.model.buffers())
+    observer = SignalObserver(batch, nodes)
     with collector_paused():
         recording = record(subject.model, subject.args, subject.kwargs, box=box, observe=observer)
         graph = find_skips(recording.trace)
