@@ -148,7 +148,7 @@ def _missing(request: Request, place: Survey) -> tuple[tuple[Edit, ...], list[st
             "the targets are the inputs, and a skip takes them around the latent, which need hold "
             "nothing: the skip is closed"
         )
-    recalled = recalled_states(request.subject, place, found)
+    recalled = recalled_states(request.subject, place)
     if recalled:
         edits += recalled
         reasons.append("all that the decoder hears of the sequence is the encoder's last state")
