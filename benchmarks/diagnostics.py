@@ -68,7 +68,7 @@ widest path from a picture to an output of its size, over the output's | below 2
 input and an output, over what comes in or is made, whichever is less | below 1/8 |
 | [S107](rules/S107.md) bypassed-latent | the numbers that can come around an autoencoder's \
 latent (the smallest vertex cut without it), over the latent's; or the share of the output, by \
-variance and to first order, that does | from 1 on; above 0.9 |
+variance and to first order, that does | from 1 on; above 0.94 |
 | [A302](rules/A302.md) over-smoothing, rank collapse | 1 less the mean cosine between two tokens \
 of one sample, or two nodes of a graph's largest component, behind the last block | below 1e-4 and \
 a hundredth of that behind the first |

@@ -357,6 +357,46 @@ def test_long_skips_that_keep_the_outputs_start_at_zero() -> None:
     assert all(p.grad is not None and p.grad.any() for p in zeros)
 
 
+class ByAnotherWay(nn.Module):
+    """The image reaches the output beside the net that goes down and up again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.net = nn.Conv2d(1, 3, 3, padding=1), broken.NoSkipUNet()
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.stem(images) * torch.sigmoid(self.net(images))
+        return out
+
+
+def test_a_net_whose_detail_comes_by_another_way_gets_no_long_skip() -> None:
+    images, labels = torch.randn(16, 1, 16, 16), torch.randint(3, (16, 16, 16))
+    plan = plan_of(ByAnotherWay(), images, targets=labels, loss_fn=F.cross_entropy)
+    assert Remember not in kinds(plan)
+
+
+def test_a_narrow_place_that_no_edit_leads_around_is_said() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 32, 8, 8), nn.ReLU(), nn.ConvTranspose2d(32, 3, 8, 8))
+    images, labels = torch.randn(16, 1, 16, 16), torch.randint(3, (16, 16, 16))
+    plan = plan_of(model, images, targets=labels, loss_fn=F.cross_entropy)
+    assert plan.is_empty
+    assert "(S105), and no edit of modules was found that leads around it: " in plan.reason
+
+
+def test_new_weights_in_frozen_parts_and_beside_a_spectral_norm_are_told() -> None:
+    model = broken.plain_mlp(24)
+    assert not [n for n in plan_of(model).notes if "frozen" in n or "parametrized" in n]
+    for module in list(model.modules())[3:]:
+        module.requires_grad_(requires_grad=False)
+    assert [n for n in plan_of(model).notes if "frozen" in n]
+    model = broken.plain_mlp(24)
+    for module in list(model.modules()):
+        if isinstance(module, nn.Linear):
+            nn.utils.parametrizations.spectral_norm(module)
+    assert [n for n in plan_of(model).notes if "Lipschitz" in n]
+
+
 def test_where_no_edit_keeps_the_outputs_the_plan_says_so() -> None:
     plan = plan_of(broken.plain_mlp(24), preserve=True)
     assert plan.is_empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -166,6 +167,26 @@ def test_without_noise_the_narrowest_layer_is_the_latent_if_the_targets_are_the_
     found = bypass(net, x, targets=x)
     assert isinstance(found, Bypass)
     assert (found.latent, found.around) == ("mean", 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda x: 1.0001 * x, lambda x: (x + 3) / 2, lambda x: (x * 64).round() / 64],
+    ids=["nearly", "scaled and shifted", "rounded"],
+)
+def test_targets_that_are_the_input_but_for_scale_and_rounding_are_the_input(
+    change: Callable[[Tensor], Tensor],
+) -> None:
+    net, x = Vae(4, is_random=False), batch()
+    found = bypass(net, x, targets=change(x))
+    assert isinstance(found, Bypass)
+    assert found.latent == "mean"
+
+
+def test_a_vae_may_have_binary_targets_and_a_net_without_noise_has_masks() -> None:
+    x = torch.cat((batch() - 3, batch() + 3))  # black and white, nearly
+    assert isinstance(bypass(Vae(4), x, targets=(x > 0).double()), Bypass)
+    assert bypass(Vae(4, is_random=False), x, targets=(x > 0).double()) is None
 
 
 class Gated(nn.Module):

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
+
 from plusone.fix.edits import Edit, InsertSkip, Recall, Remember
+from plusone.fix.edits.edit import module_at
 from plusone.fix.pasted import code_of, diff_of
 from plusone.fix.plan import Considered, Forecast, Plan, Predicted
 from plusone.fix.refuse import shared_modules
@@ -108,7 +112,23 @@ def _notes(request: Request, best: Tried) -> tuple[str, ...]:
             "skips between modules pass a tensor along within one forward: no checkpointing of a "
             "part that holds one end alone, and no two threads in one model"
         )
+    touched = [module_at(request.subject.model, edit.path) for edit in best.edits if edit.path]
+    if any(_is_frozen(module) for module in touched):
+        notes.append(
+            "new weights learn, also in parts that are frozen: freeze them too where such a part "
+            "is to stay as it is"
+        )
+    if any(is_parametrized(part) for module in touched for part in module.modules()):
+        notes.append(
+            "weights are parametrized (a spectral norm?), new norms and skips are not: a Lipschitz "
+            "bound of the model, if it had one, no longer holds"
+        )
     return tuple(notes)
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    held = list(module.parameters())
+    return bool(held) and not any(p.requires_grad for p in held)
 
 
 def empty(request: Request, reason: str) -> Plan:

@@ -148,15 +148,15 @@ _TABLE = (
             "collapses to its prior, and samples from the prior have no input to skip from."
         ),
         fix=(
-            "Take the skip away (`plusone fix` closes those that modules hold), or drop it for most "
-            "samples in training; let it start at the latent, where it loses nothing."
+            "Take the skip away (`plusone fix` closes those that modules hold), or drop it for "
+            "most samples in training; let it start at the latent, where it loses nothing."
         ),
         limits=(
             "Speaks where the way around is as wide as the latent, or narrower and yet brings "
             "94 % of what the output varies by (at these parameters, to first order, of four "
-            "samples or more). "
-            "Targets are the input also where they are scaled, shifted or rounded (a correlation of "
-            "0.99; of 0.9 where noise is drawn). A latent is a sum with noise that holds at most half of the input's "
+            "samples or more). Targets are the input also where they are scaled, shifted or "
+            "rounded (a correlation of 0.99; of 0.9 where noise is drawn). A latent is a sum with "
+            "noise that holds at most half of the input's "
             "numbers; without noise, the narrowest layer, and only where the targets are the "
             "input, since with other targets such skips make a U-Net. A decoder that reads the "
             "tokens it has written is not looked at. Free bits raise the KL and not "
@@ -184,8 +184,8 @@ _TABLE = (
         limits=(
             "At initialisation, for one batch, end to end: it says nothing of later epochs. Adam "
             "and other optimisers that divide by the gradient's size bear more decades than SGD. "
-            "Of a GAN's critic it tells what depth does to the generator's gradient, and not that a "
-            "critic which is sure of all its samples gives none: a ratio does not see saturation."
+            "Of a GAN's critic it tells what depth does to the generator's gradient, and not that "
+            "a critic which is sure of all its samples gives none: a ratio sees no saturation."
         ),
         reference="He et al. 2016, arXiv 1603.05027, equation 5; Glorot and Bengio 2010",
     ),
