@@ -94,9 +94,11 @@ def _reading(
     more = float(np.mean(gradient["residual"] - gradient["plain"]))
     return (
         f"Over the deep plain critic the gradient falls by {-start['plain'].mean():.1f} decades at "
-        f"the start, over its residual twin by {-start['residual'].mean():.2f}; during training "
-        f"the generator's gradient differs by {more:.1f} decades. With the plain critic: "
-        f"{of('plain')}. Residual: {of('residual')}. {_why(runs)} Spectral norm makes "
+        f"the start, over its residual twin it changes by {start['residual'].mean():+.2f}; during "
+        f"training the generator's gradient differs by {more:.1f} decades. At the end the plain "
+        f"critic has {float(runs.mean('plain', 'end')):+.1f} decades, too late for its generator. "
+        f"A seed has failed whose generator covers fewer than {COVERED} digits. With the plain "
+        f"critic: {of('plain')}. Residual: {of('residual')}. {_why(runs)} Spectral norm makes "
         f"the plain critic vanish by {-start['plain, spectral norm'].mean():.1f} decades: "
         f"{of('plain, spectral norm')}; "
         f"the residual one with it: {of('residual, spectral norm')}. A plain critic of He's "

@@ -145,7 +145,8 @@ def _reading(
     if first is not None:
         shares = [float(runs.mean(name_of(widths[i]), "share")) for i in (first - 1, first)]
         where = (
-            f"the latent collapses between {widths[first - 1]} and {widths[first]} numbers, B "
+            f"the latent collapses (holds less than {COLLAPSED:.0%} of its information) between "
+            f"{widths[first - 1]} and {widths[first]} numbers, B "
             f"before training {shares[0]:.2f} and {shares[1]:.2f}"
         )
     wrong = [
@@ -167,7 +168,9 @@ def _reading(
         f"costs {float(runs.mean(MOST, 'swapped') / runs.mean(name_of(0), 'swapped')):.0%} of what "
         f"it did), {mean['latent']:.0%} with a skip from the latent "
         f"instead, {mean['repair']:.0%} if plusone.fix closes the skip, "
-        f"{max(mean['gated'], 0):.0%} if it starts at a hundredth. Free bits "
+        f"{max(mean['gated'], 0):.0%} if a learned factor of a hundredth stands before it, whose B "
+        f"is {float(runs.mean(GATED, 'share')):.2f}: what is small grows, and S107 asks for its "
+        "width as well. Free bits "
         f"bring the KL to {mean['free-divergence']:.0%} of what it was and the information to "
         f"{free:.0%}, while another picture's latent costs "
         f"{mean['free-swapped']:.0%} of what it did: {told}."

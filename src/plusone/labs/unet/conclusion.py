@@ -112,6 +112,12 @@ def _reading(
         key: f"{10 ** min(measured[key]):.2g} to {10 ** max(measured[key]):.2g}"
         for key in ("deep-pass", "skip-pass")
     }
+    about_coarsest = ""
+    if mean["coarsest"] > 0.5:
+        about_coarsest = (
+            " The coarsest skip carries no fine detail and brings more than half: that part of "
+            "the loss is the deep path's training and not its edges."
+        )
     return (
         f"At {DEEPEST} levels the net with skips has an IoU of {ious[whole].mean():.2f} and a "
         f"boundary F1 of {edges[whole].mean():.2f}, without {ious[bare].mean():.2f} and "
@@ -124,6 +130,7 @@ def _reading(
         f"has {shortest['all'][-1]:.0f} layers with skips at any depth, "
         f"{shortest['none'][-1]:.0f} without at {DEEPEST} levels. "
         f"S105 said beforehand of {mean['warning']:.0%} of the nets whether they would lose."
+        f"{about_coarsest}"
     )
 
 
