@@ -74,8 +74,6 @@ _MISSES = {
     "2e-3 from the first layer on; nothing else is left, and it does not learn",
     "ResGatedGraphConv of 24, no root": "its nodes still differ by 2e-3 from the sixth layer "
     "on; it does not learn, but perhaps for another reason",
-    "DPT, depth": "its tokens lie 16 pixels apart, and the transposed convolutions that spread "
-    "their channels over 4 x 4 positions count as no unfolding",
 }
 
 

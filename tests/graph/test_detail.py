@@ -113,6 +113,17 @@ def test_super_resolution_is_measured_against_its_input() -> None:
     assert ratio(interpolated) == 1.0
 
 
+@pytest.mark.parametrize("width", [192, 16, 4])
+def test_a_transposed_convolution_by_a_patch_unfolds_as_a_pixel_shuffle_does(width: int) -> None:
+    packed = nn.Conv2d(3, width, 8, 8)
+    unpacked = nn.ConvTranspose2d(width, 4, 8, 8)
+    shuffled = nn.Sequential(nn.Conv2d(width, 4 * 64, 1), nn.PixelShuffle(8))
+    for end in (unpacked, shuffled):
+        assert ratio(nn.Sequential(packed, end)) == pytest.approx(min(1.0, width**0.5 / 8))
+    doubled = [nn.ConvTranspose2d(width, width, 2, 2) for _ in range(3)]
+    assert ratio(nn.Sequential(packed, *doubled)) == pytest.approx(1 / 8)
+
+
 class Patches(nn.Module):
     """Tokens of 8 x 8 patches, mixed, and put together to a picture."""
 

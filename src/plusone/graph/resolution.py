@@ -34,9 +34,12 @@ PLACED = frozenset(
 # The places of a maximum, which are whole numbers and no signal, lead its values back.
 UNPOOLED = frozenset(["max_unpool2d", "max_unpool3d"])
 _SHUFFLES = frozenset(["pixel_shuffle", "pixel_unshuffle"])
-_REDUCED = POOLING | frozenset(["var", "std", "logsumexp", "max", "min", "linalg_vector_norm"])
+_REDUCED = POOLING | frozenset(
+    ["var", "std", "logsumexp", "max", "min", "linalg_vector_norm", "select"]
+)
 _REDUCED -= PLACED
-# A transposed convolution of a signal that makes this many positions of one unpacks a frame.
+# A transposed convolution that makes this many positions a side of one unpacks a frame or a patch,
+# as a pixel shuffle does; one that doubles is a step of a decoder.
 _FRAME = 4
 
 
@@ -126,13 +129,14 @@ def _through(
         came = _placed(before, found.batch)
     elif reads_rows(dag, v):
         came = _rows(before, found.batch)
-    if dag.name[v] in _SHUFFLES or after <= came or _unpacks_frames(dag, v, after / came):
+    if dag.name[v] in _SHUFFLES or after <= came or _unpacks(dag, v, after / came):
         return need
     return came * held
 
 
-def _unpacks_frames(dag: Dag, v: int, growth: float) -> bool:
-    return bool(dag.weight[v]) and len(dag.shape[v]) == 3 and growth >= _FRAME
+def _unpacks(dag: Dag, v: int, growth: float) -> bool:
+    axes = len(dag.shape[v]) - 2
+    return bool(dag.weight[v]) and axes > 0 and growth >= _FRAME**axes
 
 
 def effective_positions(found: Positions, need: list[float]) -> list[float]:
