@@ -10,12 +10,14 @@ import numpy as np
 from plusone.labs.base import Conclusion, Runs, Table, effect
 from plusone.labs.gan.claim import COVERED
 from plusone.labs.gan.pictures import figures
+from plusone.theory import WINDOW
 
 YARDSTICK = "digits and noise"
 FREE = "plain, generator's steps of any gradient"
 FREE_BOTH = "plain, both nets' steps of any gradient"
 LONGER = "plain, twice the steps"
 REPAIRED = "plain, repaired by plusone.fix"
+FULL_ALONE = (FREE, LONGER)
 _FLOOR = 1e-30  # a gradient of zero is this small
 
 
@@ -50,16 +52,22 @@ def conclude(runs: Runs) -> Conclusion:
         "covariance": list(np.log10(noise / real)),
         "scan": list(accused["plain"] - accused["residual"]),
         "critic": list(runs.of("plain", "critic")),
-        "free-modes": more(FREE, "plain"),
         "both-modes": more(FREE_BOTH, "plain"),
         "blind": list(runs.of("plain", "spread")),
-        "longer-modes": more(LONGER, "residual"),
         "repaired-modes": more(REPAIRED, "plain"),
         "noise-modes": list(runs.of(YARDSTICK, "noise modes")),
     }
+    is_full = set(FULL_ALONE) <= set(names)
+    if is_full:
+        measured |= {
+            "free-modes": more(FREE, "plain"),
+            "longer-modes": more(LONGER, "residual"),
+        }
+    left_out = () if is_full else ("free-modes", "longer-modes")
     pairs = (("residual", "plain"), ("residual, spectral norm", "plain, spectral norm"))
     return Conclusion(
         measured=measured,
+        unmeasured=dict.fromkeys(left_out, "full mode alone"),
         reading=_reading(runs, start, gradient),
         effects=tuple(
             effect(text, (one, list(values[one])), (other, list(values[other])))
@@ -92,11 +100,13 @@ def _reading(
         )
 
     more = float(np.mean(gradient["residual"] - gradient["plain"]))
+    end = float(runs.mean("plain", "end"))
+    late = ", too late for its generator" if end > -WINDOW else ""
     return (
         f"Over the deep plain critic the gradient falls by {-start['plain'].mean():.1f} decades at "
         f"the start, over its residual twin it changes by {start['residual'].mean():+.2f}; during "
         f"training the generator's gradient differs by {more:.1f} decades. At the end the plain "
-        f"critic has {float(runs.mean('plain', 'end')):+.1f} decades, too late for its generator. "
+        f"critic has {end:+.1f} decades{late}. "
         f"A seed has failed whose generator covers fewer than {COVERED} digits. With the plain "
         f"critic: {of('plain')}. Residual: {of('residual')}. {_why(runs)} Spectral norm makes "
         f"the plain critic vanish by {-start['plain, spectral norm'].mean():.1f} decades: "
@@ -115,21 +125,23 @@ def _reading(
 def _why(runs: Runs) -> str:
     """Whether the small gradient is what keeps the generator from learning."""
     chance = 2 * math.log(2)
-    losses = {n: float(runs.mean(n, "critic")) for n in (FREE, FREE_BOTH)}
-    digits = {n: float(runs.mean(n, "modes")) for n in ("plain", FREE, FREE_BOTH, LONGER)}
-    helps = max(digits[FREE], digits[FREE_BOTH]) - digits["plain"] >= 2
+    names = {arm.name for arm in runs.arms}
+    loss, digits = (float(runs.mean(FREE_BOTH, key)) for key in ("critic", "modes"))
+    helps = digits - float(runs.mean("plain", "modes")) >= 2
     cause = "helps" if helps else "does not help"
-    blind = all(loss > 0.98 * chance for loss in losses.values())
-    critics = "tell nothing apart" if blind else "still tell some apart"
+    critic = "tells nothing apart" if loss > 0.98 * chance else "still tells some apart"
+    alone = longer = ""
+    if names >= set(FULL_ALONE):
+        alone = f" ({float(runs.mean(FREE, 'modes')):.1f} where the generator's steps alone are)"
+        longer = f" Twice the steps bring it to {float(runs.mean(LONGER, 'modes')):.1f} digits."
     spread = float(runs.mean("plain", "spread"))
     rounding = "less" if spread < 0 else "more"
+    both = ": signal and gradient are both gone" if spread < 0 else ""
     return (
-        f"To let steps be as long whatever the gradient's size {cause}: {digits[FREE]:.1f} digits "
-        f"for the generator's steps alone, {digits[FREE_BOTH]:.1f} for the critic's too, and these "
-        f"critics {critics} (loss {losses[FREE]:.3f} and {losses[FREE_BOTH]:.3f}, and {chance:.3f} "
-        f"is chance): at the start the deep plain critic's scores of two pictures differ by "
-        f"{rounding} than float32 rounds ({spread:+.1f} decades), so that signal and gradient are "
-        f"both gone. Twice the steps bring it to {digits[LONGER]:.1f} digits."
+        f"To let the steps of both nets be as long whatever the gradient's size {cause}: "
+        f"{digits:.1f} digits{alone}, and the critic {critic} (loss {loss:.3f}, and {chance:.3f} "
+        "is chance). At the start the deep plain critic's scores of two pictures differ by "
+        f"{rounding} than float32 rounds ({spread:+.1f} decades){both}.{longer}"
     )
 
 
