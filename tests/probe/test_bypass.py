@@ -137,6 +137,28 @@ def test_what_feeds_another_way_or_latent_is_not_counted_twice(two_latents: bool
     assert mean == pytest.approx(sum(sizes[:2]) / sum(sizes), abs=0.06)
 
 
+def test_an_infinite_slope_between_two_ways_is_not_met() -> None:
+    class Rooted(Vae):
+        def forward(self, x: Tensor) -> Tensor:
+            z, h = self.encode(x)
+            first = torch.relu(h)
+            read = torch.cat((z, first.sqrt()[:, : self.skipped]), 1)
+            out: Tensor = self.out(torch.tanh(self.decoder(read)) + 0.1 * first)
+            return out
+
+    found = bypass(Rooted(4), batch())
+    assert isinstance(found, Bypass)
+    assert 0 < float(found.share) < 1
+
+
+def test_a_denoiser_does_not_give_back_its_input() -> None:
+    x = batch()
+    net = Vae(4, is_random=False)
+    assert bypass(net, x + 0.05 * torch.randn_like(x), targets=x) is None
+    apart = 100 * torch.arange(SIZE)  # what positions have in common says nothing of samples
+    assert bypass(net, x + apart, targets=torch.randn_like(x) + apart) is None
+
+
 def test_without_a_skip_nothing_goes_around() -> None:
     found = bypass(Vae(), batch())
     assert isinstance(found, Bypass)
@@ -279,7 +301,7 @@ def test_a_narrow_way_around_is_found_where_it_brings_nearly_all() -> None:
     with torch.no_grad():
         net.decoder.weight[:, :CODE] *= 0.1
     (finding,) = finding_of(net)
-    assert float(finding.value) > float(finding.threshold) == 0.94
+    assert float(finding.value) > float(finding.threshold) == 0.95
 
 
 @pytest.mark.parametrize("dropped", [0.0, 0.1, 0.5, 0.9])

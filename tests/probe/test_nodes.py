@@ -75,6 +75,7 @@ def test_features_that_are_one_for_each_node_are_no_graph() -> None:
         torch.ones(40, 40).tril(),
         torch.ones(40, 40),
         torch.randn(40, 40) @ torch.randn(40, 40).T,
+        1j * normalized_adjacency(RING, 40, sparse=True).to_dense(),
         torch.arange(40),
     ],
 )

@@ -137,14 +137,20 @@ def _share(
     if not is_seen or len(z) < len(inner) or len(u) < len(entries):
         return Around()
     cotangents = random_cotangents([root], generator)
-    with _stopped([*z, *(e.edge for e in u if not e.is_join)]):
+    with _stopped([*z, *(e.edge for e in u if e.operand < 0)], [e for e in u if e.operand >= 0]):
         gradients = torch.autograd.grad(
             [root], [*z, *(e.edge for e in u)], cotangents, retain_graph=True, allow_unused=True
         )
-    if any(g is None for g in gradients):
-        return Around()
-    at_z = gradients[: len(z)]
-    direct = [e.of(g) for e, g in zip(u, gradients[len(z) :], strict=True)]
+
+    def direct_at(gradient: torch.Tensor | None, value: ValueRef) -> torch.Tensor:
+        """Nothing arrives at a latent that makes another one alone."""
+        if gradient is None:
+            return torch.zeros(seen[value].is_there.shape, dtype=torch.float64)
+        return gradient
+
+    at_u = (None if g is None else e.of(g) for e, g in zip(u, gradients[len(z) :], strict=True))
+    at_z = [direct_at(g, v) for g, v in zip(gradients, latent.signals, strict=False)]
+    direct = [direct_at(g, v) for g, v in zip(at_u, latent.around, strict=True)]
     around = _weighted(direct, latent.around, seen, batch)
     inside = _weighted(at_z, latent.signals, seen, batch)
     ratio = ratio_of_rms(around, around + inside)
@@ -172,22 +178,20 @@ def _shut(
 
 
 @contextmanager
-def _stopped(edges: Sequence[GradientEdge]) -> Iterator[None]:
-    """Inside, a backward ends at the edges: what it reads there came on ways that met none."""
+def _stopped(edges: Sequence[GradientEdge], joins: Sequence[_Entry]) -> Iterator[None]:
+    """Inside, a backward ends at the edges and at the operands of the joins: what it reads there
+    came on ways that met none of the others."""
     outs: dict[Node, set[int]] = {}
+    operands: dict[Node, set[int]] = {}
     for edge in edges:
         outs.setdefault(edge.node, set()).add(edge.output_nr)
-
-    def stop(node: Node) -> Callable[[tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]:
-        def cut(gradients: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-            return tuple(
-                torch.zeros_like(g) if k in outs[node] and g is not None else g
-                for k, g in enumerate(gradients)
-            )
-
-        return cut
-
-    handles = [node.register_prehook(stop(node)) for node in outs]
+    for join in joins:
+        operands.setdefault(join.edge.node, set()).add(join.operand)
+    handles = [node.register_prehook(_without(cut)) for node, cut in outs.items()]
+    handles += [
+        node.register_hook(lambda given, _, cut=cut: _without(cut)(given))
+        for node, cut in operands.items()
+    ]
     try:
         yield
     finally:
@@ -195,11 +199,24 @@ def _stopped(edges: Sequence[GradientEdge]) -> Iterator[None]:
             handle.remove()
 
 
+_Gradients = tuple[torch.Tensor | None, ...]
+
+
+def _without(cut: set[int]) -> Callable[[_Gradients], _Gradients]:
+    """Gradients with none in place of those numbered: zeros would meet infinite slopes further."""
+
+    def kept(gradients: _Gradients) -> _Gradients:
+        return tuple(None if k in cut else g for k, g in enumerate(gradients))
+
+    return kept
+
+
 class _Entry(NamedTuple):
-    """Where the gradient of a value around is read: there, or at a part of the join it enters."""
+    """Where the gradient of a value around is read: there, or at a part of the join it enters as
+    that operand."""
 
     edge: GradientEdge
-    is_join: bool = False
+    operand: int = -1
     axis: int = -1
     start: int = 0
     size: int = 0
@@ -222,9 +239,9 @@ def _entry(finder: EdgeFinder, value: ValueRef, join: ValueRef) -> _Entry | None
     at = op.parents.index(value)
     if base_name(op.name) == "cat" and op.axis >= 0:
         sizes = [shape[op.axis] for shape in shapes]
-        return _Entry(edge, is_join=True, axis=op.axis, start=sum(sizes[:at]), size=sizes[at])
+        return _Entry(edge, at, axis=op.axis, start=sum(sizes[:at]), size=sizes[at])
     is_plain = base_name(op.name) == "add" and not op.factors and shapes[at] == op.shapes[0]
-    return _Entry(edge, is_join=True) if is_plain else None
+    return _Entry(edge, at) if is_plain else None
 
 
 def _weighted(

@@ -52,6 +52,8 @@ def _kept_edges(tensor: torch.Tensor, rows: list[int]) -> tuple[int, torch.Tenso
 
 
 def _is_adjacency(tensor: torch.Tensor) -> bool:
+    if not tensor.is_floating_point():
+        return False
     is_there = tensor != 0
     is_mirrored = torch.equal(is_there, is_there.T) and not bool(is_there.all())
     is_joined = int(is_there.sum()) > int(is_there.diagonal().sum())

@@ -185,7 +185,8 @@ CLAIM = Claim(
         ),
         Prediction(
             key="noise-modes",
-            text="digits covered by Gaussian noise of the digits' mean and covariance",
+            text="digits covered by Gaussian noise of the digits' mean and covariance, the kind of "
+            "noise that the judge has seen",
             high=2.0,
             role="control",
             within=(0, 10),

@@ -127,7 +127,8 @@ def _why(runs: Runs) -> str:
     chance = 2 * math.log(2)
     names = {arm.name for arm in runs.arms}
     loss, digits = (float(runs.mean(FREE_BOTH, key)) for key in ("critic", "modes"))
-    helps = digits - float(runs.mean("plain", "modes")) >= 2
+    plain = runs.of("plain", "modes")[: len(runs.of(FREE_BOTH, "modes"))]
+    helps = digits - float(plain.mean()) >= 2
     cause = "helps" if helps else "does not help"
     critic = "tells nothing apart" if loss > 0.98 * chance else "still tells some apart"
     alone = longer = ""

@@ -123,7 +123,7 @@ CLAIM = Claim(
             key="start-alike",
             text="decades by which the energy falls more over the deepest plain net than over that "
             "with initial residual, at the start: if it told them apart",
-            high=-1.0,
+            low=1.0,
             role="limit",
         ),
         Prediction(

@@ -58,7 +58,7 @@ def conclude(runs: Runs) -> Conclusion:
         "vanishing": list(decades["plain"]),
         "residual-no-edges": list(runs.of(name_of(CONTROLS[1], high), "train accuracy")),
         "orthogonal-no-edges": list(runs.of(name_of(CONTROLS[3], high), "train accuracy")),
-        "start-alike": list(alike(ORTHOGONAL) - alike(CURED)),
+        "start-alike": list(alike(CURED) - alike(ORTHOGONAL)),
         "delay": list(accuracy(ITS_RESIDUAL, 8) - accuracy(ORTHOGONAL, 8)),
         "scaled": change("scaled residual"),
         "initial": list(accuracy("initial residual", high) - shallow),
