@@ -129,15 +129,15 @@ CLAIM = Claim(
         ),
         Prediction(
             key="above",
-            text="share of letters right with a fixed context at 6 to 8 letters, which S106 does "
-            "not accuse, over that at 3 to 5",
+            text="letters right with a fixed context of 6 to 8, which S106 does "
+            "not accuse, over those of 3 to 5",
             low=0.5,
             role="limit",
             within=NOT_NEGATIVE,
         ),
         Prediction(
             key="below",
-            text="the same at 9 to 11 letters, the first that S106 accuses (1/9 of what is read)",
+            text="the same of 9 to 11, the first that S106 accuses (1/9 of what is read)",
             high=0.5,
             role="limit",
             within=NOT_NEGATIVE,
