@@ -8,7 +8,14 @@ from torch import nn
 
 from plusone.labs.base import Arm, RunConfig, run_lab
 from plusone.labs.gan.lab import CRITICS, measure
-from plusone.labs.gan.nets import NUM_NOISE, Generator, critic, critic_decades, pictures
+from plusone.labs.gan.nets import (
+    NUM_NOISE,
+    Generator,
+    critic,
+    critic_decades,
+    pictures,
+    spread,
+)
 from plusone.labs.gan.play import Game, Played, gradient_norm, play
 from plusone.labs.gan.quality import Features, Judge, judge, noise_like, specks_like
 
@@ -70,6 +77,15 @@ def test_the_decades_of_a_critic_are_those_of_the_laws() -> None:
     assert critic_decades(critic(64, 6, skips=False), x) == pytest.approx(-6 * 0.778, abs=0.6)
     assert critic_decades(with_norm, x) == pytest.approx(-6 * 0.903, abs=0.8)
     assert abs(critic_decades(critic(64, 6, skips=True), x)) < 0.3
+
+
+def test_the_spread_of_scores_is_counted_in_float32s_steps() -> None:
+    class First(nn.Module):
+        def forward(self, x):
+            return x[:, :1]
+
+    x = torch.tensor([[1.0], [3.0]])  # deviation sqrt(2), mean 2; a step at 1 is 2^-23
+    assert spread(First(), x) == pytest.approx(np.log10(2**0.5 / (2 * 2.0**-23)))
 
 
 def test_spectral_norm_makes_each_layer_one_of_norm_one() -> None:

@@ -82,10 +82,14 @@ def test_the_share_is_that_of_the_dense_jacobians(skipped: int) -> None:
 
 
 class Nested(nn.Module):
-    """Two values around the latent, the second made of the first, and two latents likewise."""
+    """Two values around the latent, the second made of the first, and two latents likewise.
 
-    def __init__(self, *, two_latents: bool) -> None:
+    `is_written` writes the second through a view, so that autograd shows it at its join alone.
+    """
+
+    def __init__(self, *, two_latents: bool, is_written: bool = False) -> None:
         super().__init__()
+        self.is_written = is_written
         self.two_latents = two_latents
         self.first, self.second = nn.Linear(SIZE, 12), nn.Linear(12, 8)
         self.code, self.inner = nn.Linear(8, CODE), nn.Linear(CODE, CODE)
@@ -101,6 +105,8 @@ class Nested(nn.Module):
         """Both values around; mean and value of each latent."""
         a = 3 * torch.tanh(self.first(x))
         b = 2 * torch.tanh(self.second(a))
+        if self.is_written:
+            b[:].mul_(1.0)
         mean, deviation = self.code(b), 0.3 * torch.exp(self.deviation(b))
         z = mean + deviation * torch.randn_like(mean)
         if not self.two_latents:
@@ -119,10 +125,14 @@ class Nested(nn.Module):
         return self.decode(a, b, *latents[1::2])
 
 
-@pytest.mark.parametrize("two_latents", [False, True])
-def test_what_feeds_another_way_or_latent_is_not_counted_twice(two_latents: bool) -> None:
+@pytest.mark.parametrize(
+    ("two_latents", "is_written"), [(False, False), (True, False), (False, True)]
+)
+def test_what_feeds_another_way_or_latent_is_not_counted_twice(
+    two_latents: bool, is_written: bool
+) -> None:
     torch.manual_seed(3)
-    net, x = Nested(two_latents=two_latents).double(), batch()
+    net, x = Nested(two_latents=two_latents, is_written=is_written).double(), batch()
     torch.manual_seed(0)
     a, b, *latents = (t.detach() for t in net.encode(x))
     seen = (a, b, *latents[::2])
