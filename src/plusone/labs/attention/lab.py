@@ -45,7 +45,11 @@ WHAT = {"translation": "BLEU / 100", "backwards": "share of tokens right"}
 
 
 def plan(is_full: bool) -> Plan:
-    letters: dict[str, Option] = {"task": "backwards", "width": 64, "steps": 400}
+    letters: dict[str, Option] = {
+        "task": "backwards",
+        "width": 64,
+        "steps": 400 if is_full else 330,
+    }
     words: dict[str, Option] = {"task": "translation", "width": 128, "steps": 600}
     arms = [Arm(name=name, options=letters) for name in KINDS]
     if is_full:

@@ -17,7 +17,8 @@ FREE = "plain, generator's steps of any gradient"
 FREE_BOTH = "plain, both nets' steps of any gradient"
 LONGER = "plain, twice the steps"
 REPAIRED = "plain, repaired by plusone.fix"
-FULL_ALONE = (FREE, LONGER)
+NORMED, NORMED_SKIPS = "plain, spectral norm", "residual, spectral norm"
+FULL_ALONE = (NORMED, NORMED_SKIPS, FREE, LONGER)
 _FLOOR = 1e-30  # a gradient of zero is this small
 
 
@@ -45,8 +46,6 @@ def conclude(runs: Runs) -> Conclusion:
         "shallow": list(modes["plain, 2 blocks"]),
         "classifier": [float(runs.of(YARDSTICK, "accuracy").min())],
         "yardstick": list(np.log10(runs.of(YARDSTICK, "specks") / real)),
-        "spectral-start": list(start["plain, spectral norm"]),
-        "spectral-modes": more("residual, spectral norm", "plain, spectral norm"),
         "he-start": list(np.abs(start["plain, He"])),
         "he-modes": more("plain, He", "residual"),
         "covariance": list(np.log10(noise / real)),
@@ -60,14 +59,16 @@ def conclude(runs: Runs) -> Conclusion:
     is_full = set(FULL_ALONE) <= set(names)
     if is_full:
         measured |= {
+            "spectral-start": list(start[NORMED]),
+            "spectral-modes": more(NORMED_SKIPS, NORMED),
             "free-modes": more(FREE, "plain"),
             "longer-modes": more(LONGER, "residual"),
         }
-    left_out = () if is_full else ("free-modes", "longer-modes")
-    pairs = (("residual", "plain"), ("residual, spectral norm", "plain, spectral norm"))
+    only = ("spectral-start", "spectral-modes", "free-modes", "longer-modes")
+    pairs = [("residual", "plain"), *([(NORMED_SKIPS, NORMED)] if is_full else [])]
     return Conclusion(
         measured=measured,
-        unmeasured=dict.fromkeys(left_out, "full mode alone"),
+        unmeasured={} if is_full else dict.fromkeys(only, "full mode alone"),
         reading=_reading(runs, start, gradient),
         effects=tuple(
             effect(text, (one, list(values[one])), (other, list(values[other])))
@@ -102,18 +103,22 @@ def _reading(
     more = float(np.mean(gradient["residual"] - gradient["plain"]))
     end = float(runs.mean("plain", "end"))
     late = ", too late for its generator" if end > -WINDOW else ""
+    normed = (
+        f"Spectral norm makes the plain critic vanish by {-start[NORMED].mean():.1f} decades: "
+        f"{of(NORMED)}; the residual one with it: {of(NORMED_SKIPS)}. "
+        if NORMED in start
+        else ""
+    )
     return (
         f"Over the deep plain critic the gradient falls by {-start['plain'].mean():.1f} decades at "
         f"the start, over its residual twin it changes by {start['residual'].mean():+.2f}; during "
         f"training the generator's gradient differs by {more:.1f} decades. At the end the plain "
         f"critic has {end:+.1f} decades{late}. "
         f"A seed has failed whose generator covers fewer than {COVERED} digits. With the plain "
-        f"critic: {of('plain')}. Residual: {of('residual')}. {_why(runs)} Spectral norm makes "
-        f"the plain critic vanish by {-start['plain, spectral norm'].mean():.1f} decades: "
-        f"{of('plain, spectral norm')}; "
-        f"the residual one with it: {of('residual, spectral norm')}. A plain critic of He's "
-        f"weights keeps the gradient ({start['plain, He'].mean():+.2f} decades): "
-        f"{of('plain, He')}. What plusone.fix makes of the deep plain critic: {of(REPAIRED)}. "
+        f"critic: {of('plain')}. Residual: {of('residual')}. {_why(runs)} {normed}"
+        f"A plain critic of He's weights keeps the gradient "
+        f"({start['plain, He'].mean():+.2f} decades): {of('plain, He')}. "
+        f"What plusone.fix makes of the deep plain critic: {of(REPAIRED)}. "
         f"A plain critic of 2 blocks: {of('plain, 2 blocks')}. Held-out digits "
         f"have the distance {float(runs.mean(YARDSTICK, 'real')):.3g}, independent pixels "
         f"{float(runs.mean(YARDSTICK, 'specks')):.3g}, and Gaussian noise with the digits' "

@@ -34,7 +34,8 @@ COLORS = {
 
 def figures(runs: Runs, floor: float) -> tuple[Figure, ...]:
     """All pictures of the lab."""
-    names, steps = list(COLORS), int(runs.arms[0].options["steps"])
+    there = {arm.name for arm in runs.arms}
+    names, steps = [n for n in COLORS if n in there], int(runs.arms[0].options["steps"])
 
     def paint(axes: Sequence[Axes]) -> None:
         left, right = axes

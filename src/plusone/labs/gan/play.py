@@ -59,7 +59,7 @@ def play(critic: nn.Module, generator: Generator, real: Tensor, game: Game) -> P
     def seen(pictures: Tensor) -> Tensor:
         return pictures + game.noise * torch.randn(pictures.shape, generator=dice)
 
-    played = Played([], [])
+    played, wanted = Played([], []), list(generator.parameters())
     critic.train()
     generator.train()
     for _ in range(game.steps):
@@ -73,7 +73,7 @@ def play(critic: nn.Module, generator: Generator, real: Tensor, game: Game) -> P
         for_critic.step()
         loss = F.softplus(-critic(seen(made))[:, 0]).mean()
         for_generator.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward(inputs=wanted)
         played.norms.append(gradient_norm(generator))
         for_generator.step()
     return played

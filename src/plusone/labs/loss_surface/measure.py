@@ -44,8 +44,8 @@ NETS = ("plain", "residual")
 
 
 def plan(is_full: bool) -> Plan:
-    """Depths 8 and 26 with 3 seeds, or 20 and 56 with 5, both with and without skips."""
-    blocks = {"shallow": 3, "deep": 9} if is_full else {"shallow": 3, "deep": 12}
+    """Depths 8 and 22 with 3 seeds, or 20 and 56 with 5, both with and without skips."""
+    blocks = {"shallow": 3, "deep": 9} if is_full else {"shallow": 3, "deep": 10}
     arms = tuple(
         Arm(
             name=f"{depth} {net}",
@@ -53,9 +53,9 @@ def plan(is_full: bool) -> Plan:
                 "net": net,
                 "kind": "convolutions" if is_full else "fully connected",
                 "num_blocks": count,
-                "steps": 300 if is_full else 200,
+                "steps": 300 if is_full else 150,
                 "slice": 21,
-                "plane": 21 if is_full else 11,
+                "plane": 21 if is_full else 9,
             },
         )
         for depth, count in blocks.items()

@@ -38,7 +38,7 @@ DEPTHS = {True: (2, 8, 32, 64), False: (2, 8, 16)}
 
 def plan(is_full: bool) -> Plan:
     depths, data = DEPTHS[is_full], "cora" if is_full else "digits"
-    shared: dict[str, Option] = {"graph": data, "steps": 60, "full": is_full}
+    shared: dict[str, Option] = {"graph": data, "steps": 60 if is_full else 45, "full": is_full}
     nets = [(method, depth) for method in METHODS for depth in depths]
     ends = (*CONTROLS, REPAIRED, *(OTHERS if is_full else ()))
     nets += [(method, depths[-1]) for method in ends]

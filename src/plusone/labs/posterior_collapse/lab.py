@@ -41,7 +41,7 @@ NUM_SHOWN = 5
 
 
 def plan(is_full: bool) -> Plan:
-    data, width, steps = ("mnist", 256, 1500) if is_full else ("digits", 128, 600)
+    data, width, steps = ("mnist", 256, 1500) if is_full else ("digits", 128, 430)
     shared: dict[str, Option] = {"data": data, "width": width, "steps": steps}
     widths = (0, 1, 2, 4, 8, 16, 32, WIDEST, 256) if is_full else (0, 1, 4, 8, WIDEST)
     arms = [Arm(name=name_of(k), options={**shared, "skipped": k}) for k in widths]

@@ -41,7 +41,7 @@ from plusone.labs.unet.scores import found_by, iou, scores
 
 
 def plan(is_full: bool) -> Plan:
-    data, width, steps = ("nuclei", 8, 200) if is_full else ("vessels", 4, 50)
+    data, width, steps = ("nuclei", 8, 200) if is_full else ("vessels", 4, 45)
     shared: dict[str, Option] = {"data": data, "width": width, "steps": steps}
     levels = range(1, DEEPEST + 1) if is_full else (1, DEEPEST)
     kinds = [(kept, n) for n in levels for kept in ("all", "none")]
