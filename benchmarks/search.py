@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,7 +88,9 @@ def chosen(result: Result, trials: int) -> Pattern:
     return max(own, key=lambda t: t.score).pattern
 
 
-def rows_of(data: str, depth: int, seed: int, done: set[str]) -> Iterator[dict[str, object]]:
+def rows_of(
+    data: str, depth: int, seed: int, done: set[str], samplers: Sequence[str] = SAMPLERS
+) -> Iterator[dict[str, object]]:
     training = Training(seed=seed)
     subject, _, _ = split(data, depth, seed)
     config = SearchConfig(trials=TRIALS, training=training, space=SpaceConfig(kinds=("identity",)))
@@ -102,7 +104,7 @@ def rows_of(data: str, depth: int, seed: int, done: set[str]) -> Iterator[dict[s
     for name in BASELINES:
         if name not in done:
             yield row(name, named[name])
-    for sampler in SAMPLERS:
+    for sampler in samplers:
         if f"{sampler} {TRIALS}" in done:
             continue
         result = search(subject, replace(config, sampler=sampler))  # type: ignore[arg-type]
@@ -140,6 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--data", default="digits", choices=("digits", "cifar10"))
+    parser.add_argument("--samplers", default=",".join(SAMPLERS))
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--of", type=int, default=1)
     parser.add_argument("--report", action="store_true")
@@ -153,7 +156,7 @@ def main() -> None:
     for depth, seed in cases[options.worker :: options.of]:
         key = (options.data, depth, seed)
         done = {str(r["arm"]) for r in rows if (r["data"], r["depth"], r["seed"]) == key}
-        for row in rows_of(options.data, depth, seed, done):
+        for row in rows_of(options.data, depth, seed, done, options.samplers.split(",")):
             with options.rows.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(row["data"], depth, seed, row["arm"], f"{row['accuracy']:.3f}", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from plusone.search import Pattern, Space, SpaceConfig, space_of
 from plusone.search.guide import chain_of, laws, promise, random_pattern, screened
 from plusone.search.space import Scale
 from plusone.target.subject import Subject, subject_of
+from plusone.theory import WINDOW, PatternLaw
 from search.nets import nodes_by_hand, subject
 
 
@@ -111,10 +113,36 @@ def test_the_pool_is_ordered_by_its_promise_without_repeats() -> None:
     pool, heights = screened(space, chain)
     assert list(heights) == sorted(heights, reverse=True)
     assert len(set(pool)) == len(pool)
-    own = promise(laws(space, chain, pool), space.num_layers)
+    own = promise(laws(space, chain, pool))
     np.testing.assert_allclose(own, heights)
-    bare = promise(laws(space, chain, [Pattern(spans=(0,) * 5)]), 5)
+    bare = promise(laws(space, chain, [Pattern(spans=(0,) * 5)]))
     assert heights[0] > bare[0]
+
+
+def law_with(depth: float, decades: float) -> PatternLaw:
+    space = space_of(subject())
+    law = laws(space, chain_of(space), [Pattern(spans=(0,) * 5)])
+    norm = np.array([decades * math.log(10)])
+    return replace(law, effective_depth=np.array([depth]), mean_log_norm=norm)
+
+
+@pytest.mark.parametrize(
+    ("depth", "decades", "expected"),
+    [
+        (0.4, 0, 0.0),
+        (0.8, 0, -np.log(2)),
+        (0.2, 0, -0.3 * np.log(2)),
+        (0.0, 0, -0.3 * np.log(40)),
+        (0.4, -2, -0.4),
+        (0.4, 2, -0.4),
+        (0.4, WINDOW + 1, -0.2 * (WINDOW + 1) - 5),
+        (float("nan"), 0, -np.inf),
+    ],
+)
+def test_the_promise_falls_off_around_the_best_depth_and_with_each_decade(
+    depth: float, decades: float, expected: float
+) -> None:
+    assert promise(law_with(depth, decades))[0] == pytest.approx(expected)
 
 
 def test_random_patterns_keep_to_the_budget() -> None:

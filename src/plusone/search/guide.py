@@ -25,10 +25,12 @@ from plusone.theory import WINDOW, PatternLaw, SkipChain, pattern_law
 from plusone.theory.activations import FAN_FACTOR, Activation, log_moment, slope
 from plusone.theory.skip_chain import Order, Start
 
-# ln(1 - c) less so much times the share of the depth that the gradient's paths take: of 0 to 20 the
-# weight whose order of 61 patterns was most like that of their trained accuracies, on one net (24
-# ReLU layers of width 32, digits).
-DEPTH_WEIGHT = 10.0
+# The depth, in layers, that the gradient's paths take where nets trained best; what a pattern of
+# less loses of what one of more by the same factor loses; and what a decade of the gradient costs.
+# From 256 patterns of nets of 12, 24 and 48 layers on two sets of pictures, which hardly tell near
+# values apart (benchmarks/search_promise.py).
+BEST_DEPTH, SHORTER, DECADE = 0.4, 0.3, 0.2
+_SHORTEST = 0.01
 # What a decade of the gradient beyond the window of trainable nets costs.
 _BEYOND = 5.0
 _ALIKE: dict[str, Activation] = {
@@ -205,14 +207,18 @@ def _alpha(pattern: Pattern) -> float:
     return max(pattern.num_skips, 1) ** -0.5 if pattern.scale == "rsqrt" else 1.0
 
 
-def promise(law: PatternLaw, num_layers: int) -> NDArray[np.float64]:
+def promise(law: PatternLaw) -> NDArray[np.float64]:
     """How good a pattern promises to be, in closed form; only its order means anything.
 
-    ln(1 - c) - 10 * (effective depth / layers), less what the typical gradient exceeds the window
-    of trainable nets by: inputs stay apart, and the paths of the gradient are short.
+    Less by the logarithm of how much longer the gradient's paths are than those of the nets that
+    trained best (a third of it where they are shorter: such a net leaves out nearly all layers),
+    and by the decades that the typical gradient gains or loses, above all beyond the window of
+    trainable nets. How far two inputs stay apart is not in it: beside the depth it told nothing.
     """
-    beyond = np.maximum(np.abs(law.log10_typical_norm) - WINDOW, 0.0)
-    found = law.log_gap - DEPTH_WEIGHT * law.effective_depth / num_layers - _BEYOND * beyond
+    decades = np.abs(law.log10_typical_norm)
+    longer = np.log(np.maximum(law.effective_depth, _SHORTEST) / BEST_DEPTH)
+    found = -np.maximum(longer, -SHORTER * longer) - DECADE * decades
+    found = found - _BEYOND * np.maximum(decades - WINDOW, 0.0)
     return np.where(np.isfinite(found), found, -np.inf)
 
 
@@ -221,12 +227,12 @@ def screened(
 ) -> tuple[list[Pattern], NDArray[np.float64]]:
     """`size` random patterns without repeats, the most promising first, and their promise.
 
-    The best of them are theory's proposals, not the patterns of highest promise of all: those
-    bypass nearly every layer, and what the closed form says of them no training has confirmed.
+    The best of them are theory's proposals, not the patterns of highest promise of all: they
+    differ from one another, and such as they are have been trained.
     """
     rng = np.random.default_rng(seed)
     pool = list(dict.fromkeys(random_pattern(space, rng) for _ in range(size)))
-    heights = promise(laws(space, chain, pool), space.num_layers)
+    heights = promise(laws(space, chain, pool))
     order = np.argsort(-heights, kind="stable")
     return [pool[k] for k in order], heights[order]
 

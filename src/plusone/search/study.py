@@ -53,7 +53,7 @@ Tell = Callable[[str, float], None]
 
 # Theory's own trials before TPE goes on from them, and the share of random patterns by their
 # promise below which one is not trained.
-PRIOR, PRUNED_BELOW = 8, 0.5
+PRIOR, PRUNED_BELOW = 8, 0.25
 _MOST_PRUNED = 20
 _WAIT = 0.5
 MEASURE = "measure"
@@ -66,7 +66,7 @@ class SearchConfig:
     `trials` are trained ones in all of the study, whoever trained them, besides those without
     skips, with all and with periodic ones, which always run. `sampler`: "theory" begins with the
     most promising patterns in closed form, goes on with TPE (Bergstra et al. 2011) and leaves out
-    what theory expects less of than of the middle of random patterns; "tpe", "evolution"
+    what theory expects less of than of the best quarter of random patterns; "tpe", "evolution"
     (regularised, Real et al. 2019, arXiv 1802.01548) and "random" know no theory. `storage` is a
     journal file or a database's URL, None to keep nothing. `jobs` trials are in flight at once
     where an executor runs them.
@@ -309,7 +309,7 @@ class _Search:
             raise self.optuna.TrialPruned
         if self.chain is None:
             return
-        expected = promise(laws(self.space, self.chain, [pattern]), self.space.num_layers)
+        expected = promise(laws(self.space, self.chain, [pattern]))
         if expected[0] < self.bar:
             raise self.optuna.TrialPruned
 
