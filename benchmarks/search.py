@@ -72,7 +72,7 @@ def tested(data: str, depth: int, seed: int, pattern: Pattern, training: Trainin
     assert isinstance(y, Tensor)
     torch.manual_seed(seed)
     model = space.model(pattern, seed=seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, fused=True)
     for _ in range(3 * training.steps):
         at = torch.randint(len(x), (training.batch,))
         optimizer.zero_grad()

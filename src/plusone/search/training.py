@@ -99,7 +99,7 @@ def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Ou
         num_kept = max(1, round(training.held_out * len(order)))
         held, seen = order[:num_kept], order[num_kept:]
         learning = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(learning, lr=training.learning_rate)
+        optimizer = _adam(learning, training.learning_rate)
         is_finite = True
         queue = torch.empty(0, dtype=torch.long)
         for _ in range(training.steps):
@@ -120,6 +120,12 @@ def trained(subject: Subject, edits: tuple[Edit, ...], training: Training) -> Ou
         num_parameters=sum(p.numel() for p in model.parameters()),
         seconds=time.perf_counter() - begin,
     )
+
+
+def _adam(parameters: list[nn.Parameter], rate: float) -> torch.optim.Adam:
+    """Fused where it can be: on a deep net of small layers a third of a step's time."""
+    can_be = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
+    return torch.optim.Adam(parameters, lr=rate, fused=can_be)
 
 
 @torch.no_grad()
