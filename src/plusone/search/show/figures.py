@@ -63,7 +63,10 @@ def rivals(result: Result) -> tuple[tuple[str, Markup], ...]:
 
 
 def figures(result: Result) -> tuple[Figure, ...]:
-    """All figures behind the first for which there is something to show."""
+    """All figures behind the first for which there is something to show: none of scores if none
+    is finite."""
+    if not best_quarter(result.tried):
+        return ()
     _, name = costs_of(result)
     crosses = _crosses(result)
     return (
@@ -91,10 +94,7 @@ def _figure(title: str, caption: str, draw: Callable[[float], str]) -> Figure:
 
 def _quarter_figures(result: Result, places: ReportData) -> tuple[Figure, ...]:
     """Where the skips of the best quarter return, and of what spans they are."""
-    chosen = best_quarter(result.tried)
-    if not chosen:
-        return ()
-    best, every = [t.pattern for t in chosen], [t.pattern for t in result.tried]
+    best, every = [t.pattern for t in best_quarter(result.tried)], [t.pattern for t in result.tried]
     these = (
         f"the best quarter by score ({len(best)} of {counted(len(every), 'trained pattern')}, "
         f"baselines among them; one pattern is {percent(1 / len(best))})"

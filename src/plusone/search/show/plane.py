@@ -13,9 +13,10 @@ from plusone.report.axes import LEFT, RIGHT, WIDE, Frame, Scale, linear_grid, li
 from plusone.report.numerals import number
 
 HEIGHT = 190.0
-LANE = 16.0
+LANE = 22.0
 FAR = 20.0
 """A number leaves the axis where it is so many times as far from the best as three quarters are."""
+_LANE_MIDDLE = 8.0
 _LARGEST = 1e100
 
 
@@ -69,7 +70,7 @@ class Plane:
 
     def height(self, score: float) -> float:
         """Where a score stands."""
-        return self.up(score) if score >= self.up.low else self.bottom - LANE / 2
+        return self.up(score) if score >= self.up.low else self.bottom - _LANE_MIDDLE
 
     @property
     def bottom(self) -> float:
@@ -102,12 +103,12 @@ def grid(plane: Plane, title: str) -> str:
     """The scores' lines and labels, the lane of what is off the axis, the name above the frame."""
     frame = plane.frame
     parts = [
-        linear_grid(frame, plane.up),
+        linear_grid(frame, plane.up, most=6),
         svg.label(0, frame.top - 10, title, class_="tick"),
         svg.line((frame.left, frame.bottom), (frame.right, frame.bottom), class_="axis"),
     ]
     if plane.lane:
-        y = plane.bottom - LANE / 2
+        y = plane.bottom - _LANE_MIDDLE
         parts.append(svg.line((frame.left, y), (frame.right, y), class_="lane"))
         parts.append(svg.label(frame.left - 6, y + 4, plane.lane, anchor="end", class_="tick"))
     return "".join(parts)
