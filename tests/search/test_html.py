@@ -21,6 +21,7 @@ from plusone.search import (
     Result,
     SearchConfig,
     Space,
+    SpaceConfig,
     Training,
     Tried,
     search,
@@ -165,6 +166,16 @@ def test_parameters_are_the_cost_where_they_differ() -> None:
     assert "Score against parameters" in page
     assert "parameters added to the model" in page
     assert "projection (2)" in page
+
+
+def test_the_scale_of_the_branches_is_said_where_there_was_a_choice() -> None:
+    space = space_of(PLAIN, SpaceConfig(scales=("one", "rsqrt")))
+    found = result_of([(1, 0, 0, 0, 0)], [-0.2], space)
+    (best,) = found.tried
+    scaled = replace(best, pattern=replace(best.pattern, scale="rsqrt"))
+    text = text_of(replace(found, tried=(scaled,)).to_html())
+    assert "scale of its branches rsqrt" in text
+    assert "scale of its branches" not in text_of(some().to_html())
 
 
 def test_the_rank_correlation_is_said_with_its_spread_by_chance() -> None:

@@ -28,7 +28,6 @@ _CROSSES = (
     "Crosses below the axis: {} that diverged (-infinity) or scored so far below the rest that "
     "it would be pressed together."
 )
-
 _LOST = " Crosses at the edges are beyond an axis."
 
 
@@ -63,8 +62,7 @@ def rivals(result: Result) -> tuple[tuple[str, Markup], ...]:
 
 
 def figures(result: Result) -> tuple[Figure, ...]:
-    """All figures behind the first for which there is something to show: none of scores if none
-    is finite."""
+    """All figures behind the first; none where no score is finite."""
     if not best_quarter(result.tried):
         return ()
     _, name = costs_of(result)

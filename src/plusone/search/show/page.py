@@ -71,6 +71,8 @@ def _key_facts(result: Result) -> Facts:
     if result.tried:
         facts.append(("measure", result.measure or "score"))
         facts.append(("skips of the best", f"{result.best.pattern.num_skips:,}"))
+        if result.space.config.scales != ("one",):
+            facts.append(("scale of its branches", result.best.pattern.scale))
     return tuple(facts)
 
 
