@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Run
+from support.markup import check_offline
 
 NETS = """
     import torch
@@ -41,12 +42,17 @@ def test_it_prints_the_patterns_and_writes_what_was_asked_for(
     run: Run, targets: str, tmp_path: Path
 ) -> None:
     files = ("--json", str(tmp_path / "a.json"), "--save", str(tmp_path / "best.pt"))
+    files += ("--html", str(tmp_path / "a.html"))
     ran = run("search", f"{targets}:whole", *SMALL, *files, "--code")
     assert ran.code == 0, ran.err
     head = " ".join(ran.out.split())
     assert "3 places at which a skip may return, 6 patterns trained (theory)" in head
     for name in ("no skips", "all-skip", "period 2", "Splice("):
         assert name in ran.out
+    page = (tmp_path / "a.html").read_text()
+    check_offline(page)
+    assert f"{targets}:whole" in page
+    assert f"wrote {tmp_path / 'a.html'}" in ran.err
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["schema"] == "plusone.search/1"
     assert len(found["tried"]) == 6
@@ -96,6 +102,8 @@ def test_a_toml_file_says_what_the_options_say(run: Run, targets: str, tmp_path:
         ("whole", ("--storage", "/no/where.journal"), "has no folder '/no'"),
         ("whole", ("--storage", "postgresql://a@127.0.0.1:1/b"), "cannot be reached"),
         ("whole", ("--save", "/no/where.pt"), "there is no folder '/no'"),
+        ("whole", ("--html", "/no/where.html"), "there is no folder '/no'"),
+        ("whole", ("--html", "/proc/version"), "--html '/proc/version' cannot be written"),
         ("whole", ("--spec", "/no/where.toml"), "cannot be read: No such file"),
     ],
 )

@@ -57,7 +57,7 @@ OPTIONS = {
     "lab": "",
     "landscape": "--density --hessian --html --input --inputs --interactive --json --loss --points "
     "--quiet --seed --span --statistics --surface --svg",
-    "search": "--batch --code --input --inputs --jobs --json --kinds --learning-rate --loss "
+    "search": "--batch --code --html --input --inputs --jobs --json --kinds --learning-rate --loss "
     "--max-parameters --max-skips --max-span --quiet --sampler --save --scales --seed --spec "
     "--steps --storage --study --trials",
     "rule": "",

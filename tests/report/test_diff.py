@@ -8,7 +8,7 @@ from plusone.records import EndToEnd, NotMeasured, ReportData, Value, Verdict
 from plusone.report import Report, compare, compare_html
 
 from . import golden, samples
-from .test_html import read
+from support.markup import read
 
 
 def repaired() -> ReportData:

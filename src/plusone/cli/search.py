@@ -75,6 +75,9 @@ def search(
     code: Annotated[
         bool, Parameter(help="Print the best pattern as code to paste.", negative="")
     ] = False,
+    html: Annotated[
+        str | None, Parameter(help="Write numbers and pictures as one offline HTML file.")
+    ] = None,
     json: Annotated[
         str | None,
         Parameter(
@@ -95,7 +98,7 @@ def search(
     Each pattern is trained for a while on the target's batch, of which a quarter is held out for
     the score. Exit codes: 0 searched, 2 nothing can be searched or trained.
     """
-    check_files({"--json": json, "--save": save})
+    check_files({"--html": html, "--json": json, "--save": save})
     from plusone.search.spec import read_spec
     from plusone.search.study import SearchConfig
 
@@ -138,6 +141,8 @@ def search(
         saved = result.save(save) if save is not None and result.tried else ()
     print_notes(subject.notes, quiet=quiet)
     say_written(*saved, quiet=quiet)
+    if html is not None:
+        write_file(html, result.to_html().encode(), quiet=quiet)
     if json == "-":
         print(json_module.dumps(result.numbers(), indent=2))
         return 0

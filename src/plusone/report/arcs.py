@@ -8,10 +8,11 @@ a few pixels, neighbouring skips of one kind are drawn as one band.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from plusone.records import Kind, ReportData, Skip
+from plusone.records import BlockReport, Kind, ReportData, Skip
 from plusone.report import svg
 from plusone.report.axes import LABELS_HEIGHT, WIDE, DepthAxis, Frame, depth_labels, hover
 from plusone.report.columns import skip_of
@@ -35,7 +36,13 @@ class Arc:
     height: float
 
 
-def arc_map(data: ReportData, *, width: float) -> str:
+class Labels(Protocol):
+    """Draws the labels of the blocks, in `LABELS_HEIGHT` pixels below `top`."""
+
+    def __call__(self, axis: DepthAxis, blocks: Sequence[BlockReport], *, top: float) -> str: ...
+
+
+def arc_map(data: ReportData, *, width: float, labels: Labels = depth_labels) -> str:
     """The picture of all skips over depth, or "" for a net without blocks."""
     if not data.blocks:
         return ""
@@ -55,7 +62,7 @@ def arc_map(data: ReportData, *, width: float) -> str:
             *(_kind_path(kind, arcs, bottom, axis) for kind in kinds(data.structure)),
             _bands(thin, axis, bottom),
             _blocks(data, axis, bottom),
-            depth_labels(axis, data.blocks, top=bottom + 7),
+            labels(axis, data.blocks, top=bottom + 7),
             hover(axis, frame, _titles(data, axis)) if width == WIDE else "",
         )
     )

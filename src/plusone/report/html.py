@@ -31,7 +31,7 @@ def page(data: ReportData, *, band: HealthyBand = DEFAULT_BAND) -> str:
     body = fragment(data, band=band, is_styled=False)
     template = environment().get_template("report.html.j2")
     bare = template.render(title=data.target, style=style(), body=Markup(body), numbers="")
-    numbers = _script_safe(json.encode(data).decode())
+    numbers = script_safe(json.encode(data).decode())
     if len(bare.encode()) + len(numbers.encode()) > EMBED_BUDGET:
         return bare
     return template.render(
@@ -109,7 +109,8 @@ def style() -> Markup:
     return Markup(loader.get_source(environment(), "report.css")[0])
 
 
-def _script_safe(text: str) -> str:
+def script_safe(text: str) -> str:
+    """JSON that no closing tag and no entity in it can lead out of its script element."""
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
@@ -11,6 +11,7 @@ from plusone.errors import InputError
 from plusone.fix.pasted import code_of
 from plusone.fix.recipe import recipe_of, save
 from plusone.search.space import Pattern, Space
+from plusone.theory import SkipChain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class Tried:
 class Result:
     """The trained patterns, best first; `num_pruned` were left out without training.
 
-    `measure` says what the scores are: "accuracy" or "-loss", "" of none.
+    `measure` says what the scores are: "accuracy" or "-loss", "" of none. `chain` is what the
+    closed form knows of the layers, where theory was the guide.
     """
 
     space: Space
@@ -42,6 +44,7 @@ class Result:
     sampler: str
     seed: int
     is_interrupted: bool = False
+    chain: SkipChain | None = field(default=None, repr=False)
 
     @property
     def best(self) -> Tried:
@@ -99,6 +102,12 @@ class Result:
             ],
             "recipe": self.recipe() if self.tried else None,
         }
+
+    def to_html(self) -> str:
+        """The result as one HTML page that needs no network and no scripts."""
+        from plusone.search.show.page import page
+
+        return page(self)
 
     def __str__(self) -> str:
         from plusone.search.text import result_text

@@ -97,10 +97,14 @@ class Space:
         )
 
     def _fits(self, source: int, goal: int) -> bool:
-        a, b = self.places[source], self.places[goal]
-        if a.shape == b.shape:
+        if self.is_identity(source, goal):
             return "identity" in self.config.kinds
-        return "projection" in self.config.kinds and projection(a, b) is not None
+        made = projection(self.places[source], self.places[goal])
+        return "projection" in self.config.kinds and made is not None
+
+    def is_identity(self, source: int, goal: int) -> bool:
+        """Whether a skip between two places is the identity, and not a projection."""
+        return self.places[source].shape == self.places[goal].shape
 
     def check(self, pattern: Pattern) -> None:
         """Raises InputError unless the pattern lies in the space."""

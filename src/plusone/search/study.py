@@ -353,6 +353,7 @@ class _Search:
             sampler=self.config.sampler,
             seed=self.config.seed,
             is_interrupted=is_interrupted,
+            chain=self.chain,
         )
 
 

@@ -32,16 +32,20 @@ def result_text(result: Result, *, width: int = 80) -> str:
     room = max(width - 39, 12)
     lines += ["", head.rstrip()[:width]]
     lines += [_row(t, place, room) for place, t in enumerate(result.tried, 1) if t in shown]
-    best = result.best
-    rivals = [t for t in result.tried if t.baseline == "all-skip"]
-    if rivals and 0 < best.score - rivals[0].score < math.inf:
-        told = (
-            f"the best is {best.score - rivals[0].score:.3g} above all-skip in {result.measure}, "
-            "with one seed and on the samples that chose it: train both longer before you believe "
-            "it"
-        )
+    if told := caution(result):
         lines += ["", *textwrap.wrap(told, width)]
     return "\n".join(lines)
+
+
+def caution(result: Result) -> str:
+    """What to keep in mind where the best is above all-skip; "" where it is not."""
+    rivals = [t for t in result.tried if t.baseline == "all-skip"]
+    if not rivals or not 0 < (gap := result.best.score - rivals[0].score) < math.inf:
+        return ""
+    return (
+        f"the best is {gap:.3g} above all-skip in {result.measure}, with one seed and on the "
+        "samples that chose it: train both longer before you believe it"
+    )
 
 
 def _row(tried: Tried, rank: int, room: int) -> str:
