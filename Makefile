@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.plusone-installed
 # Every pip call goes through the constraints, so that nothing can bring in another torch.
 # Nothing is compiled ahead: of most packages a few modules are ever imported.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --constraint constraints.txt
-# One torch thread for each of the two test workers.
+# One torch thread for each of the two test workers; on a busy machine more are slower for small nets.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: env demo test full clean
@@ -22,9 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	@mkdir -p out
-	$(BIN)/plusone scan examples/digits.py:plain --html out/plain.html --json out/plain.json --fail-on never
-	$(BIN)/plusone scan examples/digits.py:residual --html out/residual.html --json out/residual.json --fail-on never
-	$(BIN)/plusone diff out/plain.json out/residual.json
+	$(THREADS) $(BIN)/plusone scan examples/digits.py:plain --html out/plain.html --json out/plain.json --fail-on never
+	$(THREADS) $(BIN)/plusone scan examples/digits.py:residual --html out/residual.html --json out/residual.json --fail-on never
+	$(THREADS) $(BIN)/plusone diff out/plain.json out/residual.json
 	@echo "Reports: out/plain.html out/residual.html"
 
 test: $(STAMP)

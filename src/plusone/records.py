@@ -328,6 +328,10 @@ class Cost:
     ratio: float = 0.0
 
 
+VALUE_DEPENDENT = "what depends on values"
+"""What a map lacks where the model asked for values, which the meta device has not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotMeasured:
     """Something that a full scan measures and this one did not, with the reason."""

@@ -28,7 +28,16 @@ from plusone.probe.noiseless import without_noise
 from plusone.probe.passes import Passes, Progress, collector_paused, plain_seconds, run_passes
 from plusone.probe.profile import Profile
 from plusone.probe.signal import SignalObserver
-from plusone.records import Bypass, Cost, NotMeasured, Provenance, ReportData, ScanConfig, Value
+from plusone.records import (
+    VALUE_DEPENDENT,
+    Bypass,
+    Cost,
+    NotMeasured,
+    Provenance,
+    ReportData,
+    ScanConfig,
+    Value,
+)
 from plusone.report.report import Report
 from plusone.target.frozen import frozen_note
 from plusone.target.members import tensors_of
@@ -105,6 +114,11 @@ def map_subject(subject: Subject, config: ScanConfig) -> Report:
         with collector_paused():
             trace = record(subject.model, subject.args, subject.kwargs, box=box).trace
             graph = find_skips(trace)
+    gaps = [NotMeasured(what="everything but structure", why="this is a map")]
+    if trace.num_guessed:
+        times = "once" if trace.num_guessed == 1 else f"{trace.num_guessed} times"
+        why = f"the model asked {times} for a value, which the meta device has not, and was told 0"
+        gaps.append(NotMeasured(what=VALUE_DEPENDENT, why=why))
     data = ReportData(
         target=subject.name,
         structure=structure_of(graph, trace.num_parameters),
@@ -112,7 +126,7 @@ def map_subject(subject: Subject, config: ScanConfig) -> Report:
             Profile(trace=trace, graph=graph, signal=SignalObserver(None), gradient=None)
         ).blocks,
         cost=Cost(seconds=time.perf_counter() - start),
-        not_measured=(NotMeasured(what="everything but structure", why="this is a map"),),
+        not_measured=tuple(gaps),
         provenance=_provenance(subject, config, (mode, "none: structure alone", "")),
     )
     return Report(data)

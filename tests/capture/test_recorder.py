@@ -305,9 +305,7 @@ def test_on_the_meta_device_a_float_is_answered_with_a_float() -> None:
 
 
 def test_a_shape_that_depends_on_values_is_refused_on_the_meta_device() -> None:
-    with pytest.raises(
-        CaptureError, match="in the model's own forward after 2 operations: .*nonzero"
-    ):
+    with pytest.raises(CaptureError, match="in the model's own forward.*: .*nonzero"):
         recording_of(Net(lambda n, x: x[(x > 0).nonzero()]).to("meta"), batch().to("meta"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,34 @@ def test_map_builds_weights_where_the_model_does_not_run_without(
     ran = run("map", f"{nets}:build")
     assert ran.code == 0
     assert "note: built with weights, because the model does not run on meta" in ran.err
+
+
+LOOP = """
+import torch
+from torch import nn
+
+class Loop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x):
+        count = 0
+        while x.norm(dim=1).mean() < 20 and count < 5:
+            x, count = x + torch.tanh(self.layer(x)) * 0.01, count + 1
+        return x
+
+def build():
+    return Loop(), torch.randn(16, 8)
+"""
+
+
+def test_map_builds_weights_where_the_model_asks_for_values(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text(LOOP)
+    ran = run("map", f"{tmp_path}/loop.py:build", "--json", "-")
+    assert ran.code == 0
+    assert "built with weights, because the model asked once for a value" in ran.err
+    assert len(json.loads(ran.out)["structure"]["skips"]) == 5
 
 
 def test_diff_compares_two_saved_reports(run: Run, tmp_path: Path) -> None:

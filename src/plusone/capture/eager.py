@@ -18,6 +18,7 @@ from plusone.capture.recorder import Observer, Recorder
 from plusone.capture.sandbox import Sandbox
 from plusone.capture.trace import Trace
 from plusone.errors import CaptureError
+from plusone.target.blame import last_line
 from plusone.target.scalar_loss import own_loss
 
 # The entry of a dictionary-like output that the others are by-products of.
@@ -89,15 +90,14 @@ class _ForwardFailed(Exception):
     def __init__(self, cause: Exception, recorder: _WatchedRecorder) -> None:
         self.cause = cause
         self.where = recorder.place_of(cause)
-        self.num_ops = len(recorder.ops)
 
     def as_error(self) -> CaptureError:
         what = " ".join(str(self.cause).split()).rstrip(".!")
         what = what if len(what) <= 300 else what[:299] + "…"
         place = f"in module {self.where}" if self.where else "in the model's own forward"
         return CaptureError(
-            f"the forward raised {type(self.cause).__name__} {place} after {self.num_ops} "
-            f"operations: {what or 'no message'}. Check that the inputs fit the model."
+            f"the forward raised {type(self.cause).__name__} {place}{last_line(self.cause)}: "
+            f"{what or 'no message'}. Check that the inputs fit the model."
         )
 
 
@@ -157,6 +157,7 @@ def _record(
         outputs=tuple(value for value, _ in known),
         batch=_batch_of(sources),
         num_parameters=recorder.num_parameters,
+        num_guessed=recorder.num_guessed,
     )
     kept = tuple(t for _, t in known)
     return Recording(

@@ -118,7 +118,7 @@ class Recorder(TorchDispatchMode):
         self._schemas: dict[Any, _Schema] = {}
         self._before_write = before_write
         self._observe = observe
-        self.num_parameters = 0
+        self.num_parameters = self.num_guessed = 0
         for name, parameter in parameters_in(modules):
             self.num_parameters += parameter.numel()
             self._params[self._cdata(parameter)] = len(self.parameters)
@@ -172,6 +172,7 @@ class Recorder(TorchDispatchMode):
         if func is _ITEM and args[0].is_meta:
             # A data-dependent question that the meta device cannot answer: take the plain branch.
             result = torch.zeros((), dtype=args[0].dtype, device="cpu").item()
+            self.num_guessed += 1
         else:
             result = func(*args, **kwargs) if kwargs else func(*args)
         outputs = _tensors(result if isinstance(result, _SEQUENCES) else (result,)) or written

@@ -57,7 +57,8 @@ class Trace:
 
     `calls[0]` is the model's own. `inputs` are the operations that stand for input tensors,
     `outputs` the floating-point values that the model returned. `batch` is the size of the
-    leading dimension that all input tensors share, or None.
+    leading dimension that all input tensors share, or None. `num_guessed` counts the values that
+    the model asked for on the meta device, which has none: it was told 0.
     """
 
     ops: tuple[Op, ...]
@@ -67,3 +68,4 @@ class Trace:
     outputs: tuple[ValueRef, ...]
     batch: int | None
     num_parameters: int
+    num_guessed: int = 0

@@ -10,7 +10,7 @@ from plusone.cli.configure import scan_config, target_options
 from plusone.cli.options import Feed, Judging, Measure, Output, Target
 from plusone.cli.output import check_writable, print_notes, write_report
 from plusone.errors import CaptureError
-from plusone.records import ScanConfig
+from plusone.records import VALUE_DEPENDENT, ScanConfig
 
 if TYPE_CHECKING:
     from plusone.report import Report
@@ -39,12 +39,17 @@ def _mapped(target: str, feed: Feed, config: ScanConfig) -> tuple[Report, tuple[
 
     device: Device = "meta"
     subject = resolve(target, target_options(feed, measure=None, device=device))
+    count = sum(p.numel() for p in subject.model.parameters())
+    is_real = not any(p.is_meta for p in subject.model.parameters())
+    is_last = is_real or count > MOST_REAL_PARAMETERS
     try:
-        return map_subject(subject, config), subject.notes
+        report = map_subject(subject, config)
+        guessed = [gap.why for gap in report.data.not_measured if gap.what == VALUE_DEPENDENT]
+        if is_last or not guessed:
+            return report, subject.notes
+        note = f"built with weights, because {guessed[0]}"
     except CaptureError as error:
-        count = sum(p.numel() for p in subject.model.parameters())
-        is_real = not any(p.is_meta for p in subject.model.parameters())
-        if is_real or count > MOST_REAL_PARAMETERS:
+        if is_last:
             raise
         note = f"built with weights, because the model does not run on meta: {error}"
     subject = resolve(target, target_options(feed, measure=None, device="cpu"))

@@ -6,6 +6,21 @@ import traceback
 from pathlib import Path
 
 
+def last_line(error: BaseException) -> str:
+    """The last line that an exception passed outside libraries, " (file.py, line 12)", or ""."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_library(f.filename)]
+    return _place_of(frames)
+
+
+def _place_of(frames: list[traceback.FrameSummary]) -> str:
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
+def _is_library(filename: str) -> bool:
+    path = Path(filename)
+    return "site-packages" in path.parts or Path(__file__).parents[1] in path.parents
+
+
 class Blame:
     """Tells the user's code, which lies under `folder`, from libraries."""
 
@@ -23,10 +38,8 @@ class Blame:
         return f"{what} {kind}{message}{self._place(error)}"
 
     def _place(self, error: BaseException) -> str:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if self._is_theirs(f)]
-        return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+        frames = traceback.extract_tb(error.__traceback__)
+        return _place_of([f for f in frames if self._is_theirs(f.filename)])
 
-    def _is_theirs(self, frame: traceback.FrameSummary) -> bool:
-        path = Path(frame.filename)
-        is_library = "site-packages" in path.parts or Path(__file__).parents[1] in path.parents
-        return not is_library and (self._folder in path.parents)
+    def _is_theirs(self, filename: str) -> bool:
+        return not _is_library(filename) and self._folder in Path(filename).parents

@@ -132,7 +132,7 @@ def _promise_figure(result: Result) -> tuple[Figure, ...]:
     if result.chain is None or len(tried) < FEWEST:
         return ()
     law = laws(result.space, result.chain, [t.pattern for t in tried])
-    promises: list[float] = promise(law, result.space.num_layers).tolist()
+    promises: list[float] = promise(law).tolist()
     order = rank_correlation(promises, [t.score for t in tried])
     told = (
         "One of the two is the same for all patterns, so that they have no rank correlation."
