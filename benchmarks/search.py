@@ -4,9 +4,10 @@ A plain ReLU net of linear layers on scikit-learn's digits or CIFAR-10's picture
 trains so many patterns for 200 steps of Adam on the training samples, of which a quarter chooses;
 the pattern that it has chosen after 4 trainings and after all is trained again on all training
 samples, three times as long, and read off on samples that no search has seen. Same parameters for
-all, as only identities are allowed.
+all, as only identities are allowed. With --few a pattern has one skip for six layers at most (the
+baselines are as they are), so that it matters where they go.
 
-    python benchmarks/search.py --rows FILE [--data digits|cifar10] [--worker K --of N]
+    python benchmarks/search.py --rows FILE [--data digits|cifar10] [--few] [--worker K --of N]
     python benchmarks/search.py --rows FILE --report
 
 Rows are appended to a file, so that a run goes on where it was stopped.
@@ -17,9 +18,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +35,7 @@ DEPTHS, SEEDS = (12, 24, 48), range(5)
 SAMPLERS = ("theory", "tpe", "random", "evolution")
 TRIALS, FEW, WIDTH = 20, 4, 32
 BASELINES = ("all-skip", "period 2", "period 4", "no skips")
+LAYERS_A_SKIP = 6
 
 
 def data_of(name: str) -> tuple[Tensor, Tensor]:
@@ -89,12 +92,14 @@ def chosen(result: Result, trials: int) -> Pattern:
 
 
 def rows_of(
-    data: str, depth: int, seed: int, done: set[str], samplers: Sequence[str] = SAMPLERS
+    data: str, depth: int, seed: int, done: set[str], samplers: Sequence[str], *, few: bool
 ) -> Iterator[dict[str, object]]:
     training = Training(seed=seed)
     subject, _, _ = split(data, depth, seed)
-    config = SearchConfig(trials=TRIALS, training=training, space=SpaceConfig(kinds=("identity",)))
-    named = space_of(subject, config.space).named()
+    most = depth // LAYERS_A_SKIP if few else None
+    space = SpaceConfig(kinds=("identity",), max_skips=most)
+    config = SearchConfig(trials=TRIALS, training=training, space=space)
+    named = space_of(subject, SpaceConfig(kinds=("identity",))).named()
     head = {"data": data, "depth": depth, "seed": seed}
 
     def row(arm: str, pattern: Pattern) -> dict[str, object]:
@@ -138,17 +143,35 @@ def report(rows: list[dict[str, object]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parser_of(doc: str) -> argparse.ArgumentParser:
+    """The options of a benchmark that keeps its rows in a file and shares its cases out."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--data", default="digits", choices=("digits", "cifar10"))
-    parser.add_argument("--samplers", default=",".join(SAMPLERS))
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--of", type=int, default=1)
     parser.add_argument("--report", action="store_true")
+    return parser
+
+
+def rows_in(path: Path) -> list[dict[str, Any]]:
+    """The rows of the file, which is made where it is not there."""
+    path.touch()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def keep(path: Path, row: Mapping[str, object]) -> None:
+    """Append a row to the file."""
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--data", default="digits", choices=("digits", "cifar10"))
+    parser.add_argument("--samplers", default=",".join(SAMPLERS))
+    parser.add_argument("--few", action="store_true")
     options = parser.parse_args()
-    options.rows.touch()
-    rows = [json.loads(line) for line in options.rows.read_text().splitlines()]
+    rows = rows_in(options.rows)
     if options.report:
         print(report(rows))
         return
@@ -156,9 +179,9 @@ def main() -> None:
     for depth, seed in cases[options.worker :: options.of]:
         key = (options.data, depth, seed)
         done = {str(r["arm"]) for r in rows if (r["data"], r["depth"], r["seed"]) == key}
-        for row in rows_of(options.data, depth, seed, done, options.samplers.split(",")):
-            with options.rows.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+        samplers = options.samplers.split(",")
+        for row in rows_of(options.data, depth, seed, done, samplers, few=options.few):
+            keep(options.rows, row)
             print(row["data"], depth, seed, row["arm"], f"{row['accuracy']:.3f}", flush=True)
 
 

@@ -11,14 +11,11 @@ numbers.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.search import DEPTHS, split, tested
+from benchmarks.search import DEPTHS, keep, parser_of, rows_in, split, tested
 from scipy.stats import spearmanr
 
 from plusone.search import Pattern, SpaceConfig, Training, space_of
@@ -74,14 +71,8 @@ def report(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--worker", type=int, default=0)
-    parser.add_argument("--of", type=int, default=1)
-    parser.add_argument("--report", action="store_true")
-    options = parser.parse_args()
-    options.rows.touch()
-    rows = [json.loads(line) for line in options.rows.read_text().splitlines()]
+    options = parser_of(__doc__).parse_args()
+    rows = rows_in(options.rows)
     if options.report:
         print(report(rows))
         return
@@ -89,8 +80,7 @@ def main() -> None:
     for case in cases[options.worker :: options.of]:
         done = {r["number"] for r in rows if (r["data"], r["depth"], r["seed"]) == case}
         for row in rows_of(*case, done):
-            with options.rows.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            keep(options.rows, row)
 
 
 if __name__ == "__main__":
