@@ -181,7 +181,7 @@ def test_the_scale_of_the_branches_is_said_where_there_was_a_choice() -> None:
 def test_the_rank_correlation_is_said_with_its_spread_by_chance() -> None:
     result = replace(some(), chain=CHAIN, sampler="theory")
     law = laws(SPACE, CHAIN, [t.pattern for t in result.tried])
-    promises = promise(law, SPACE.num_layers).tolist()
+    promises = promise(law).tolist()
     expected = rank_correlation(promises, [t.score for t in result.tried])
     text = text_of(result.to_html())
     assert f"Rank correlation (Spearman) of 8 patterns: {expected:.2f}" in text

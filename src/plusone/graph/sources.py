@@ -2,15 +2,19 @@
 
 Token ids begin one where they are embedded, integers where their float form is read by a layer.
 Integers that first meet another signal decide how much of it passes or where it stands (a padding
-mask, a degree, a position); so do floating-point inputs that are but added to attention's scores.
+mask, a degree, a position); so do floating-point inputs that are but added to attention's scores,
+and those that do nothing but multiply what layers made (a graph's adjacency, a mask, a scale).
 """
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from plusone.graph.dag import Dag
-from plusone.graph.opkinds import ATTEND, SCALE, SOFTMAX, TRANSPARENT
+from plusone.graph.opkinds import ATTEND, MATRIX_PRODUCTS, SCALE, SOFTMAX, TRANSPARENT
 
 _FORM = TRANSPARENT | SCALE
+_PRODUCTS = MATRIX_PRODUCTS | SCALE
 
 
 def path_sources(dag: Dag) -> list[int]:
@@ -19,7 +23,7 @@ def path_sources(dag: Dag) -> list[int]:
     kept = [
         s
         for s in dag.sources
-        if (not _is_added_to_scores(dag, s) if dag.name[s] == "input" else s in carrying)
+        if (not _is_beside(dag, s) if dag.name[s] == "input" else s in carrying)
     ]
     return kept or list(dag.sources)
 
@@ -39,6 +43,34 @@ def _read_by_layers(dag: Dag) -> set[int]:
         if dag.weight[v] or not carrying.isdisjoint(dag.children[v]):
             carrying.add(v)
     return carrying
+
+
+def _is_beside(dag: Dag, source: int) -> bool:
+    return _is_added_to_scores(dag, source) or _only_multiplies(dag, source)
+
+
+def _only_multiplies(dag: Dag, source: int) -> bool:
+    """Whether all that an input decides without another signal and without weights goes into
+    products, one of them with what has passed a layer. Cost: that of what it decides alone."""
+    own, meets = {source}, False
+    queue = sorted(set(dag.children[source]))
+    seen = set(queue)
+    while queue:
+        v = heappop(queue)
+        others = [p for p in dag.parents[v] if p not in own]
+        if others:
+            if dag.weight[v] or dag.name[v] not in _PRODUCTS:
+                return False
+            meets = meets or any(dag.layers[p] for p in others)
+            continue
+        if dag.weight[v]:
+            return False
+        own.add(v)
+        for child in dag.children[v]:
+            if child not in seen:
+                seen.add(child)
+                heappush(queue, child)
+    return meets and own.isdisjoint(dag.sinks)
 
 
 def _is_added_to_scores(dag: Dag, source: int) -> bool:
