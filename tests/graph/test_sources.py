@@ -1,4 +1,4 @@
-"""Where paths begin in nets of several inputs: what carries a signal, and not what multiplies it."""
+"""Where paths begin in nets of several inputs: what carries a signal, not what multiplies it."""
 
 from __future__ import annotations
 
