@@ -139,8 +139,31 @@ def report(rows: list[dict[str, object]]) -> str:
                 error = np.std(found, ddof=1) / math.sqrt(len(found)) if len(found) > 1 else 0.0
                 cells.append(f"{np.mean(found):.3f} ± {error:.3f} ({len(found)})" if found else "-")
             lines.append(f"| {arm} | " + " | ".join(cells) + " |")
-        lines.append("")
+        lines += ["", *differences([r for r in rows if r["data"] == data], depths), ""]
     return "\n".join(lines)
+
+
+PAIRS = (
+    (f"theory {TRIALS}", f"random {TRIALS}"),
+    (f"theory {FEW}", f"tpe {TRIALS}"),
+    (f"theory {TRIALS}", "all-skip"),
+)
+
+
+def differences(rows: list[dict[str, object]], depths: list[int]) -> list[str]:
+    """A table: means over draws of the differences within a draw, with their standard errors."""
+    found = {(r["depth"], r["arm"], r["seed"]): float(str(r["accuracy"])) for r in rows}
+    lines = ["| difference | " + " | ".join(f"{d} layers" for d in depths) + " |"]
+    lines.append("|" + "---|" * (len(depths) + 1))
+    for one, other in PAIRS:
+        cells = []
+        for depth in depths:
+            seeds = [s for s in SEEDS if {(depth, one, s), (depth, other, s)} <= found.keys()]
+            gaps = [found[depth, one, s] - found[depth, other, s] for s in seeds]
+            error = np.std(gaps, ddof=1) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
+            cells.append(f"{np.mean(gaps):+.4f} ± {error:.4f} ({len(gaps)})" if gaps else "-")
+        lines.append(f"| {one} less {other} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def parser_of(doc: str) -> argparse.ArgumentParser:
