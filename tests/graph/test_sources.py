@@ -61,8 +61,13 @@ def test_around_each_layer_of_a_graph_net_a_path_forks_once() -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [lambda f, x, u: torch.relu(f(x)) + u, lambda f, x, u: torch.relu(f(x)) * f(u)],
-    ids=["added", "through a layer"],
+    [
+        lambda f, x, u: torch.relu(f(x)) + u,
+        lambda f, x, u: torch.rsub(torch.relu(f(x)), u),
+        lambda f, x, u: torch.addmm(u, f(x), torch.relu(x).T @ x),
+        lambda f, x, u: torch.relu(f(x)) * f(u),
+    ],
+    ids=["added", "less the signal", "added to a product", "through a layer"],
 )
 def test_paths_begin_at_a_second_signal(step: Step) -> None:
     assert sum(paths_of(Net(step), X, torch.randn(NODES, WIDTH))) > 1

@@ -14,7 +14,7 @@ from plusone.graph.dag import Dag
 from plusone.graph.opkinds import ATTEND, MATRIX_PRODUCTS, SCALE, SOFTMAX, TRANSPARENT
 
 _FORM = TRANSPARENT | SCALE
-_PRODUCTS = MATRIX_PRODUCTS | SCALE
+_PRODUCTS = MATRIX_PRODUCTS | (SCALE - {"neg", "rsub"})
 
 
 def path_sources(dag: Dag) -> list[int]:
